@@ -1,0 +1,122 @@
+"""The command `mhbench`: finds the file of a command, and turns every outcome into an exit code.
+
+0 done; 1 done in part; 2 bad input or usage; 3 a gate failed; 70 internal error. Nothing else returns 1.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Final, NoReturn
+
+import click
+
+from mhbench import __version__
+from mhbench.errors import MhbenchError
+
+INTERRUPTED: Final = 130  # 128 + SIGINT, as shells write it
+INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
+
+COMMANDS: Final = {
+    "datasets": "what each data set is, its licence, where it comes from, what is needed",
+    "doctor": "what of a data set is present and what can be done with it",
+    "convert": "raw data set -> HDF5 shards",
+    "index": "write the index of a converted data set anew",
+    "verify": "check every shard against the index",
+    "selfcheck": "compare a conversion with the known counts",
+    "heatmaps": "store the heatmaps of shards in another form",
+    "export": "shards -> COCO, WebDataset or Hugging Face files",
+    "view": "draw one frame: image, skeletons, 3D, top view, heatmaps",
+    "protocols": "list protocols, or print one in words",
+    "frames": "the frames a protocol expects, and an empty predictions file",
+    "validate": "check a predictions file",
+    "evaluate": "score predictions under a protocol",
+    "audit": "the same predictions under every convention in use",
+    "compare": "two results side by side, with a paired test",
+    "leaderboard": "add results, build the page, gate a change",
+    "run": "run a model (or the ground truth) over shards",
+    "train": "train a reference model",
+    "synth": "write a synthetic raw data set",
+    "demo": "synthetic raw data -> shards -> predictions -> report",
+}
+
+
+class _LazyGroup(click.Group):
+    """Commands by name; the file of a command is imported only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return [name for name in COMMANDS if importlib.util.find_spec(_module(name)) is not None]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(_module(cmd_name)).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with one line each, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+def _module(name: str) -> str:
+    return f"mhbench.cli.{name}"
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="mhbench %(version)s")
+def program() -> None:
+    """Prepare multi-human 3D pose data sets and score predictions under named protocols.
+
+    \b
+    mhbench synth panoptic raw/panoptic
+    mhbench convert panoptic --raw raw/panoptic --out shards
+    mhbench run gt-heatmaps --data shards/panoptic --out preds.json
+    mhbench evaluate preds.json --protocol panoptic/generic --data shards
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with the exit code of contract 5; never shows a user a traceback."""
+    try:
+        code = program.main(args=arguments, prog_name="mhbench", standalone_mode=False)
+        sys.stdout.flush()  # a reader that has gone is noticed here and not at shutdown
+        sys.exit(code if isinstance(code, int) else 0)
+    except MhbenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BrokenPipeError:
+        # the reader of our output has gone (`| head`): nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a report instead of a traceback
+        sys.exit(_report(error))
+
+
+def _report(error: Exception) -> int:
+    """Write the traceback of an internal error to a file, say where, and return the exit code."""
+    import platform  # noqa: PLC0415 - needed only here
+    import tempfile  # noqa: PLC0415
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="mhbench-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"mhbench {__version__}, Python {platform.python_version()}, {platform.platform()}\n")
+        file.write(f"command: {sys.argv}\n\n{''.join(traceback.format_exception(error))}")
+    click.echo(
+        f"internal error: {type(error).__name__}: {error}\n"
+        f"  this is a fault of mhbench; the report was written to {file.name}\n"
+        "  to do:    please open an issue with that file",
+        err=True,
+    )
+    return INTERNAL_ERROR

@@ -1,0 +1,231 @@
+"""FrameTable: the one columnar in-memory table that everything passes along.
+
+F frames, P people of all frames, J joints of the table's skeleton. People of frame f are the rows
+`person_start[f]:person_start[f + 1]`, in the raw file's order. Metres and pixels; NaN means not annotated.
+A column a data set does not have is absent. Data sets may add columns of their own (declared in their
+manifest) and further joint sets (a second skeleton, or a second annotation of the same one).
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mhbench.errors import ShapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    Columns = Mapping[str, npt.NDArray[Any]]
+
+
+class JointFlag(enum.IntFlag):
+    """Bits of `joint_flags`: what is known about one joint of one person in one image."""
+
+    LABELLED_3D = 1
+    LABELLED_2D = 2
+    VISIBLE = 4
+    SELF_OCCLUDED = 8
+    OCCLUDED = 16  # by something or somebody else
+    OUT_OF_IMAGE = 32
+    APPROXIMATE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its dtype (`U` = text), the shape of a row (`J` = joints) and its meaning."""
+
+    dtype: str
+    row: tuple[int | str, ...]
+    meaning: str
+
+
+FRAME_COLUMNS: Final[Mapping[str, Column]] = {
+    "id": Column("U", (), "<sequence>/<camera>/<index>"),
+    "sequence": Column("U", (), "sequence of the official release"),
+    "subject": Column("U", (), "who is filmed"),
+    "action": Column("U", (), "what is done"),
+    "camera": Column("U", (), "name of the camera; 0 where the data set has none"),
+    "index": Column("i8", (), "index in the data set's own numbering, with its own base"),
+    "image": Column("U", (), "path of the image relative to the raw root"),
+    "image_id": Column("i8", (), "integer id where the data set has one"),
+    "width": Column("i4", (), "image width, px"),
+    "height": Column("i4", (), "image height, px"),
+    "K": Column("f8", (3, 3), "intrinsics, px"),
+    "distortion": Column("f8", (8,), "k1 k2 p1 p2 k3 0 0 0 of the table's lens model"),
+    "R": Column("f8", (3, 3), "rotation world -> camera"),
+    "t": Column("f8", (3,), "translation world -> camera, m"),
+}
+
+PERSON_COLUMNS: Final[Mapping[str, Column]] = {
+    "track": Column("i8", (), "identity of the person inside the sequence"),
+    "annotation_id": Column("i8", (), "id of the annotation where the data set has one"),
+    "joints3d": Column("f4", ("J", 3), "camera frame, x right y down z forward, m"),
+    "joints2d": Column("f4", ("J", 2), "px, centre of the top-left pixel is (0, 0)"),
+    "joint_flags": Column("u1", ("J",), "bits of JointFlag"),
+    "bbox": Column("f8", (4,), "x y w h, px"),
+    "area": Column("f8", (), "px^2, as in the file"),
+    "num_keypoints": Column("i4", (), "as in the file, never recomputed"),
+    "iscrowd": Column("u1", (), "1 = a group"),
+    "ignore": Column("u1", (), "1 = not scored"),
+    "smpl_pose": Column("f8", (72,), "axis-angle, root in the camera frame, rad"),
+    "smpl_betas": Column("f8", (10,), "shape coefficients"),
+    "smpl_transl": Column("f8", (3,), "camera frame, m"),
+    "gender": Column("U", (), "male, female or neutral"),
+}
+
+SET_COLUMNS: Final = ("joints3d", "joints2d", "joint_flags")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointSet:
+    """A further joint set: a skeleton and its own `joints3d`, `joints2d`, `joint_flags` columns (P rows)."""
+
+    skeleton: str
+    columns: Columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameTable:
+    """Frames and their people as columns (see the module's description and contract 1).
+
+    Args:
+        dataset: id of the data set.
+        split: its split.
+        skeleton: name of the skeleton of `joints3d`, `joints2d` and `joint_flags`.
+        frames: frame columns, F rows; `id` is required.
+        person_start: (F + 1) int64, offsets of each frame's people.
+        persons: person columns, P rows; may be empty.
+        lens: lens model of `distortion`: pinhole, opencv or human36m.
+        sets: further joint sets by name.
+
+    Raises:
+        ShapeError: a column has the wrong length, row shape or type, or the offsets do not ascend.
+    """
+
+    dataset: str
+    split: str
+    skeleton: str
+    frames: Columns
+    person_start: npt.NDArray[np.int64]
+    persons: Columns
+    lens: str = "pinhole"
+    sets: Mapping[str, JointSet] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if "id" not in self.frames:
+            raise ShapeError("the frame table has no column 'id'", expected="one id per frame")
+        start = self.person_start
+        if start.shape != (self.frame_count + 1,) or start[0] != 0 or np.any(np.diff(start) < 0):
+            raise ShapeError(
+                f"person_start of {self.dataset}/{self.split} is no list of offsets",
+                expected=f"{self.frame_count + 1} ascending numbers from 0",
+            )
+        _check_columns("frames", self.frames, FRAME_COLUMNS, self.frame_count)
+        _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count)
+        for name, joint_set in self.sets.items():
+            _check_columns(f"sets/{name}", joint_set.columns, PERSON_COLUMNS, self.person_count)
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames F."""
+        return len(self.frames["id"])
+
+    @property
+    def person_count(self) -> int:
+        """Number of people P in all frames."""
+        return int(self.person_start[-1])
+
+    @property
+    def frame_of_person(self) -> npt.NDArray[np.int64]:
+        """(P,) row of the frame each person is in."""
+        return np.repeat(np.arange(self.frame_count), np.diff(self.person_start))
+
+    def people(self, frame: int) -> slice:
+        """Rows of the people of one frame."""
+        return slice(int(self.person_start[frame]), int(self.person_start[frame + 1]))
+
+    def select(self, frames: npt.NDArray[Any]) -> FrameTable:
+        """The table of the given frames only: a boolean mask or ascending row numbers."""
+        rows = np.flatnonzero(frames) if frames.dtype == np.bool_ else np.asarray(frames, dtype=np.int64)
+        counts = np.diff(self.person_start)[rows]
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        people = np.repeat(self.person_start[rows] - start[:-1], counts) + np.arange(start[-1])
+        return replace(
+            self,
+            frames={name: column[rows] for name, column in self.frames.items()},
+            person_start=start,
+            persons={name: column[people] for name, column in self.persons.items()},
+            sets={
+                name: JointSet(one.skeleton, {key: column[people] for key, column in one.columns.items()})
+                for name, one in self.sets.items()
+            },
+        )
+
+
+def concatenate(tables: Sequence[FrameTable]) -> FrameTable:
+    """One table of the frames of several, in their order; all must have the same columns and skeleton.
+
+    Raises:
+        ShapeError: the tables differ in data set, split, skeleton, lens, columns or joint sets.
+    """
+    first = tables[0]
+    for table in tables[1:]:
+        if _kind(table) != _kind(first):
+            raise ShapeError(
+                "tables of different kinds cannot be joined",
+                expected=f"all like {first.dataset}/{first.split} ({first.skeleton}) with the same columns",
+            )
+    counts = np.concatenate([np.diff(table.person_start) for table in tables])
+    return replace(
+        first,
+        frames={name: np.concatenate([table.frames[name] for table in tables]) for name in first.frames},
+        person_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        persons={name: np.concatenate([table.persons[name] for table in tables]) for name in first.persons},
+        sets={
+            name: JointSet(
+                one.skeleton,
+                {
+                    key: np.concatenate([table.sets[name].columns[key] for table in tables])
+                    for key in one.columns
+                },
+            )
+            for name, one in first.sets.items()
+        },
+    )
+
+
+def _kind(table: FrameTable) -> tuple[object, ...]:
+    sets = {name: (one.skeleton, set(one.columns)) for name, one in table.sets.items()}
+    names = (table.dataset, table.split, table.skeleton, table.lens)
+    return (*names, set(table.frames), set(table.persons), sets)
+
+
+def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], rows: int) -> None:
+    joints = {
+        column.shape[1]
+        for name, column in columns.items()
+        if name in known and "J" in known[name].row and column.ndim > 1
+    }
+    if len(joints) > 1:
+        raise ShapeError(f"{scope}: the joint columns have {sorted(joints)} joints", expected="one number")
+    sizes = {"J": joints.pop() if joints else 0}
+    for name, column in columns.items():
+        if len(column) != rows:
+            raise ShapeError(f"{scope}/{name} has {len(column)} rows", expected=f"{rows} rows")
+        if name not in known:
+            continue
+        want = tuple(sizes[size] if isinstance(size, str) else size for size in known[name].row)
+        text = known[name].dtype == "U"
+        if column.shape[1:] != want or (
+            column.dtype.kind != "U" if text else column.dtype != np.dtype(known[name].dtype)
+        ):
+            raise ShapeError(
+                f"{scope}/{name} is {column.dtype}{list(column.shape)}",
+                expected=f"{known[name].dtype}[{rows}, {', '.join(map(str, want))}] ({known[name].meaning})",
+            )
