@@ -1,0 +1,120 @@
+"""Layout of `mhbench-shard/1`: where a column lies, how it is packed, and what its content hash is.
+
+Whatever is decided here decides bytes: the same table must give the same file on any day, host and engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import h5py
+import numpy as np
+
+from mhbench.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from mhbench.frames import FrameTable
+
+FORMAT: Final = "mhbench-shard/1"
+UNITS: Final = "m px rad"
+FRAMES: Final = "frames"
+PERSONS: Final = "persons"
+SETS: Final = "sets"
+HEATMAPS: Final = "heatmaps"
+CENTRES: Final = "heatmaps/centres"
+FRAME_PTR: Final = "heatmaps/frame_ptr"
+PERSON_START: Final = "frames/person_start"
+DISTORTION: Final = "frames/distortion"
+
+CHUNK_ROWS: Final = 1024  # about 200 kB of joints3d: one frame costs one small chunk, not the column
+CENTRE_CHUNK_ROWS: Final = 16384  # 128 kB of centres
+GZIP_LEVEL: Final = 1  # level 4 saves 4 % of the bytes and costs twice the time
+ZSTD_LEVEL: Final = 3
+
+
+def table_columns(table: FrameTable) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """All columns of a table with their paths in a shard, texts packed, sorted by path."""
+    columns: dict[str, npt.NDArray[Any]] = {PERSON_START: table.person_start}
+    for scope, group in ((FRAMES, table.frames), (PERSONS, table.persons)):
+        columns.update({f"{scope}/{name}": column for name, column in group.items()})
+    for set_name, joint_set in table.sets.items():
+        columns.update({f"{SETS}/{set_name}/{name}": column for name, column in joint_set.columns.items()})
+    for path in sorted(columns):
+        yield path, packed(columns[path])
+
+
+def packed(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A column as it is stored: little-endian, contiguous, text as fixed-length UTF-8 bytes."""
+    if column.dtype.kind == "U":
+        text = np.char.encode(column, "utf-8")
+        return text if text.dtype.itemsize else text.astype("S1")
+    return np.ascontiguousarray(column, dtype=column.dtype.newbyteorder("<"))
+
+
+def unpacked(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The inverse of `packed`: text as numpy strings, everything else as it is."""
+    return np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column
+
+
+def content_sha256(columns: Mapping[str, npt.NDArray[Any]]) -> str:
+    """sha256 over packed columns: path, type, shape and values, sorted by path.
+
+    It does not depend on the compression, so conversions made on machines with different builds of deflate
+    can be compared.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(columns):
+        column = columns[path]
+        digest.update(f"{path} {column.dtype.str} {column.shape}\n".encode())
+        digest.update(np.ascontiguousarray(column).data)
+    return digest.hexdigest()
+
+
+def chunk_rows(path: str) -> int:
+    """Rows of one chunk of a column."""
+    return CENTRE_CHUNK_ROWS if path == CENTRES else CHUNK_ROWS
+
+
+def put_column(file: h5py.File, path: str, column: npt.NDArray[Any], *, compression: str) -> None:
+    """Write one packed column; an empty one stays uncompressed, as HDF5 knows no chunks of nothing."""
+    if column.dtype.kind == "S":
+        column = column.astype(h5py.string_dtype("utf-8", column.dtype.itemsize))
+    options: dict[str, Any] = {}
+    if column.size:
+        options = {"chunks": (min(len(column), chunk_rows(path)), *column.shape[1:]), **_filters(compression)}
+    file.create_dataset(path, data=column, track_times=False, **options)
+
+
+def put_attribute(target: h5py.HLObject, name: str, value: str | float | tuple[str, ...]) -> None:
+    """Write an attribute; texts have a fixed length, which any HDF5 program reads."""
+    if isinstance(value, str | tuple):
+        words = np.char.encode(np.asarray(value, dtype=np.str_), "utf-8")
+        kind = h5py.string_dtype("utf-8", max(words.dtype.itemsize, 1))
+        target.attrs.create(name, words.astype(kind), dtype=kind)
+    else:
+        target.attrs.create(name, np.asarray(value))
+
+
+def attribute(target: h5py.HLObject, name: str) -> Any:
+    """Read an attribute: text, a list of texts, or a number; KeyError if there is none."""
+    value = target.attrs[name]
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, np.ndarray):
+        return tuple(word.decode() for word in value.tolist())
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _filters(compression: str) -> dict[str, Any]:
+    if compression == "gzip":
+        return {"compression": "gzip", "compression_opts": GZIP_LEVEL, "shuffle": True}
+    try:
+        import hdf5plugin  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError.of("hdf5plugin", "zstd", "compression with zstd") from error
+    return {**hdf5plugin.Zstd(clevel=ZSTD_LEVEL), "shuffle": True}
