@@ -1,0 +1,1 @@
+"""Safe readers of raw container formats, shared by the data sets."""
