@@ -59,13 +59,13 @@ class PoseFiles:
         source: the folder or tar archive.
         joints: joints of a body, 19 or 15.
         state: number and size of the files and their last change.
-        entries: file or archive member of each HD image number, ascending.
+        entries: file name or archive member of each HD image number, ascending.
     """
 
     source: Path
     joints: int
     state: tuple[int, ...]
-    entries: Mapping[int, Path | Member] = field(compare=False)
+    entries: Mapping[int, str | Member] = field(compare=False)
 
     @property
     def skeleton(self) -> str:
@@ -108,7 +108,7 @@ def list_poses(source: Path) -> PoseFiles:
     if extracted:
         files = _scan(source)
         state = (len(files), sum(entry[1] for entry in files), max((entry[2] for entry in files), default=0))
-        entries = _numbered(source, [(name, source / name) for name, _, _ in files])
+        entries = _numbered(source, [(name, name) for name, _, _ in files])
         archive = source.with_name(f"{source.name}.tar")
         if archive.is_file():
             _check_extraction(source, entries, archive)
@@ -178,14 +178,14 @@ def _scan(folder: Path) -> list[tuple[str, int, int]]:
 
 
 @functools.lru_cache(maxsize=4)
-def _archived(archive: Path, state: tuple[int, ...]) -> Mapping[int, Path | Member]:
+def _archived(archive: Path, state: tuple[int, ...]) -> Mapping[int, str | Member]:
     del state  # tells the cache that the archive was changed
     members = [(member.name.rpartition("/")[2], member) for member in tar_members(archive)]
     return _numbered(archive, [(name, member) for name, member in members if _POSE_FILE.fullmatch(name)])
 
 
-def _numbered(source: Path, files: Sequence[tuple[str, Path | Member]]) -> Mapping[int, Path | Member]:
-    numbered: dict[int, Path | Member] = {}
+def _numbered(source: Path, files: Sequence[tuple[str, str | Member]]) -> Mapping[int, str | Member]:
+    numbered: dict[int, str | Member] = {}
     for name, entry in files:
         number = int(name.removeprefix("body3DScene_").removesuffix(".json"))
         if number in numbered:
@@ -198,7 +198,7 @@ def _numbered(source: Path, files: Sequence[tuple[str, Path | Member]]) -> Mappi
     return dict(sorted(numbered.items()))
 
 
-def _check_extraction(source: Path, entries: Mapping[int, Path | Member], archive: Path) -> None:
+def _check_extraction(source: Path, entries: Mapping[int, str | Member], archive: Path) -> None:
     status = archive.stat()
     lacking = _archived(archive, (status.st_size, status.st_mtime_ns)).keys() - entries.keys()
     if lacking:
@@ -214,9 +214,9 @@ def _contents(poses: PoseFiles, index: Sequence[int]) -> Iterator[tuple[str, byt
     members = [entry for entry in entries if isinstance(entry, Member)]
     for member, content in read_members(poses.source, members) if members else ():
         yield f"{poses.source}: {member.name}", content
-    for path in entries:
-        if not isinstance(path, Member):
-            yield str(path), read_bytes(path, limit=MEMBER_LIMIT)
+    for name in entries:
+        if isinstance(name, str):
+            yield f"{poses.source}/{name}", read_bytes(poses.source / name, limit=MEMBER_LIMIT)
 
 
 def _check_range(poses: PoseFiles, found: Bodies, index: Sequence[int]) -> None:
