@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from mhbench.cameras import project
+from mhbench.conversion import convert
 from mhbench.datasets import dataset
 from mhbench.datasets.items import Item, Selection
 from mhbench.datasets.manifest import dataset_manifest
@@ -150,3 +151,14 @@ class DatasetContract:
                 assert one.keys() == other.keys()
                 for name, column in one.items():
                     np.testing.assert_array_equal(column, other[name])
+
+    def test_any_number_of_workers_writes_the_same_bytes(self, raw, found, tmp_path_factory):
+        outputs = []
+        for jobs in (1, 2):
+            out = tmp_path_factory.mktemp("out")
+            report = convert(self.dataset, raw, out, self.selection, jobs=jobs)
+            assert not report.failures
+            files = sorted(path for path in out.rglob("*") if path.suffix in {".h5", ".json"})
+            outputs.append({path.relative_to(out): path.read_bytes() for path in files})
+        assert outputs[0] == outputs[1]
+        assert sum(path.suffix == ".h5" for path in outputs[0]) == len(found)

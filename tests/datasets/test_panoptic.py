@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
+from mhbench.conversion import convert
 from mhbench.datasets import panoptic
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UsageError
 from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
+from mhbench.synthetic.raw.panoptic import write
+from mhbench.synthetic.scenes import scene
 
 COCO19 = "hdPose3d_stage1_coco19"
 JOINTS15 = "hdPose3d_stage1"
@@ -332,6 +335,23 @@ def test_panoptic_a_changed_file_is_read_anew(tmp_path):
     assert (before.person_count, after.person_count) == (4, 5)
 
 
+@pytest.mark.parametrize(("joints", "archive"), [(19, False), (15, True)])
+def test_panoptic_a_synthetic_scene_comes_back(tmp_path, joints, archive):
+    made = scene(frames=4, people=3, motion="stand", cameras=("00_16", "00_30"), absences=False, seed=3)
+    write(made, tmp_path, images=False, joints=joints, archive=archive, empty=(1,), absent=(2,))
+    world = made.joints(f"panoptic_{joints}")[[0, 3]].reshape(-1, joints, 3)
+    for item in panoptic.items(tmp_path, Selection()):
+        table, _ = panoptic.read(tmp_path, item, Selection())
+        truth = made.cameras[item.keys["camera"]]
+        assert np.diff(table.person_start).tolist() == [3, 0, 3]
+        present = np.isfinite(table.persons["joints3d"][..., 0])
+        expected = truth.to_camera(world)[present]
+        np.testing.assert_allclose(table.persons["joints3d"][present], expected, atol=2e-5)  # rounded files
+        assert 0.9 < present.mean() < 1
+        labelled = table.persons["joint_flags"] & LABELLED3D > 0
+        assert 0.9 * present.sum() < labelled.sum() < present.sum()
+
+
 def three_parts(error):
     assert error.what
     assert error.expected
@@ -406,6 +426,15 @@ def test_panoptic_a_bad_pose_file_is_named(tmp_path, content, words):
     assert words in what
     skipped = Selection(cameras=("00_16",), every=5)
     assert panoptic.read(tmp_path, item, skipped)[0].frame_count == 1  # only frames that are wanted are read
+
+
+def test_panoptic_a_bad_pose_file_fails_its_items_and_not_the_run(tmp_path):
+    spoil(write_sequence(tmp_path / "raw"), b"")
+    write_sequence(tmp_path / "raw", "160422_mafia2")
+    report = convert("panoptic", tmp_path / "raw", tmp_path / "out", ONE_CAMERA, engine="serial")
+    assert list(report.results) == ["all/160422_mafia2.00_16"]
+    assert list(report.failures) == ["all/160422_haggling1.00_16"]
+    assert "body3DScene_00000246.json is empty" in report.failures["all/160422_haggling1.00_16"].what
 
 
 def test_panoptic_joints_outside_of_any_dome_are_named(tmp_path):
