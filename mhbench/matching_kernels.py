@@ -145,3 +145,40 @@ def greedy(distances: Floats, limit: float, inclusive: bool, matches: Ints) -> N
             return
         matches[best_row] = best_column
         taken[best_column] = True
+
+
+@kernel
+def most_hits_frames(
+    target: Floats, predicted: Floats, target_start: Ints, predicted_start: Ints, limit: float, matches: Ints
+) -> None:
+    """In file order each true person takes the free prediction with most joints inside a square.
+
+    Args:
+        target: (sum P, J, 2) px.
+        predicted: (sum Q, J, 2) px; a joint at exactly (0, 0) was not found.
+        target_start: (F + 1,).
+        predicted_start: (F + 1,).
+        limit: both |dx| and |dy| must be below it.
+        matches: (sum P,), written.
+    """
+    for frame in range(target_start.size - 1):
+        begin, end = predicted_start[frame], predicted_start[frame + 1]
+        taken = np.zeros(end - begin, np.bool_)
+        for person in range(target_start[frame], target_start[frame + 1]):
+            matches[person] = -1
+            most = 0
+            for row in range(begin, end):
+                hits = 0
+                for joint in range(target.shape[1]):
+                    x, y = predicted[row, joint, 0], predicted[row, joint, 1]
+                    near = (
+                        abs(target[person, joint, 0] - x) < limit
+                        and abs(target[person, joint, 1] - y) < limit
+                    )
+                    if near and not (x == 0 and y == 0):
+                        hits += 1
+                if hits > most and not taken[row - begin]:
+                    most = hits
+                    matches[person] = row - begin
+            if matches[person] >= 0:
+                taken[matches[person]] = True
