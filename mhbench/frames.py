@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.cameras import Camera
 from mhbench.errors import ShapeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
+
+    from mhbench.cameras import Lens
 
     Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -114,7 +117,7 @@ class FrameTable:
     frames: Columns
     person_start: npt.NDArray[np.int64]
     persons: Columns
-    lens: str = "pinhole"
+    lens: Lens = "pinhole"
     sets: Mapping[str, JointSet] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -149,6 +152,23 @@ class FrameTable:
     def people(self, frame: int) -> slice:
         """Rows of the people of one frame."""
         return slice(int(self.person_start[frame]), int(self.person_start[frame + 1]))
+
+    def camera(self, frame: int) -> Camera:
+        """The camera of one frame.
+
+        Raises:
+            ShapeError: the data set has no intrinsics.
+        """
+        if "K" not in self.frames:
+            raise ShapeError(
+                f"the frames of {self.dataset} have no intrinsics",
+                expected="a column K",
+                action="use a data set with calibrated cameras",
+            )
+        columns = self.frames
+        known = {name: columns[name][frame] for name in ("K", "distortion", "R", "t") if name in columns}
+        sizes = {name: int(columns[name][frame]) for name in ("width", "height") if name in columns}
+        return Camera(**{"distortion": np.zeros(8), **known}, lens=self.lens, **sizes)
 
     def select(self, frames: npt.NDArray[Any]) -> FrameTable:
         """The table of the given frames only: a boolean mask or ascending row numbers."""

@@ -1,0 +1,81 @@
+"""`mhbench evaluate`: score predictions under a protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mhbench.cli.options import data_option
+
+
+@click.command(context_settings={"show_default": True})
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.option(
+    "--protocol", required=True, help="Full name, or a bare one completed by the predictions' data set."
+)
+@data_option
+@click.option("--out", type=click.Path(path_type=Path), help="Write the result as JSON.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page to this folder."
+)
+@click.option("--details", type=click.Path(path_type=Path), help="Write one row per person (.csv or .h5).")
+@click.option("--bootstrap", type=click.IntRange(min=0), default=1000, help="Draws of the 95 % intervals.")
+@click.option("--min-score", type=float, help="Leave out people with a lower score.")
+@click.option("--allow-approximate", is_flag=True, help="Accept joints that are only approximately the same.")
+@click.option(
+    "--frames", type=click.Path(path_type=Path), help="Folder of <sequence>.txt with one index a line."
+)
+@click.option(
+    "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an open point of the protocol."
+)
+def command(
+    predictions: Path,
+    protocol: str,
+    data: Path,
+    out: Path | None,
+    report: Path | None,
+    details: Path | None,
+    bootstrap: int,
+    min_score: float | None,
+    *,
+    allow_approximate: bool,
+    frames: Path | None,
+    options: tuple[str, ...],
+) -> int:
+    """Score PREDICTIONS under a protocol.
+
+    \b
+    mhbench evaluate preds.json --protocol panoptic/generic
+    mhbench evaluate preds.json --protocol panoptic/zanfir-loco --frames lists --report report
+    """
+    from mhbench.cli.options import chosen_options  # noqa: PLC0415 - commands import their work when called
+    from mhbench.evaluation import EvaluationOptions, evaluate  # noqa: PLC0415
+    from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
+
+    evaluation = evaluate(
+        predictions,
+        protocol,
+        data,
+        EvaluationOptions(
+            options=chosen_options(options),
+            min_score=min_score,
+            allow_approximate=allow_approximate,
+            frame_lists=read_frame_lists(frames) if frames else {},
+            bootstrap=bootstrap,
+        ),
+    )
+    click.echo(str(evaluation.result))
+    if out is not None:
+        from mhbench.shards.files import write_atomically  # noqa: PLC0415
+
+        write_atomically(out, evaluation.result.to_json())
+    if details is not None:
+        from mhbench.details import write_details  # noqa: PLC0415
+
+        write_details(evaluation, details)
+    if report is not None:
+        from mhbench.report import write_report  # noqa: PLC0415
+
+        click.echo(f"report: {write_report(evaluation, predictions, data, report)}")
+    return 1 if evaluation.result.partial else 0

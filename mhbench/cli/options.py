@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from mhbench.errors import UsageError
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=lambda: Path(os.environ.get("MHBENCH_DATA", "shards")),
+    show_default="MHBENCH_DATA or shards",
+    help="Folder of the shards.",
+)
+
+
+def raw_root(dataset: str, raw: Path | None) -> Path:
+    """Raw root of a data set: as given, MHBENCH_RAW/<dataset>, or raw/<dataset>."""
+    return raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / dataset
+
+
+def chosen_options(words: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` words as a table.
+
+    Raises:
+        UsageError: a word has no `=`.
+    """
+    chosen = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"--option {word!r} has no value", expected="--option NAME=VALUE")
+        chosen[name.strip()] = value.strip()
+    return chosen

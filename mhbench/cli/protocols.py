@@ -1,0 +1,25 @@
+"""`mhbench protocols`: list protocols, or print one in words."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--dataset", help="Only the protocols of this data set; completes a bare NAME.")
+def command(name: str | None, dataset: str | None) -> None:
+    """List all protocols, or print every choice of one.
+
+    \b
+    mhbench protocols
+    mhbench protocols panoptic/zanfir-loco
+    """
+    from mhbench.protocol_words import list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
+    from mhbench.protocols import load_protocol, protocol_names, resolve_protocol  # noqa: PLC0415
+
+    if name is None:
+        names = [one for one in protocol_names() if dataset is None or one.startswith(f"{dataset}/")]
+        click.echo(list_in_words([load_protocol(one) for one in names]))
+    else:
+        click.echo(protocol_in_words(resolve_protocol(name, dataset)))

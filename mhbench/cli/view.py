@@ -1,0 +1,30 @@
+"""`mhbench view`: draw one frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("shards", type=click.Path(path_type=Path))
+@click.option("--frame", required=True, help="Frame id, such as 160906_band1/00_16/00000168, or its number.")
+@click.option("--out", type=click.Path(path_type=Path), help="PNG to write; <frame id>.png by default.")
+@click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the image.")
+@click.option(
+    "--preds", type=click.Path(path_type=Path), help="Predictions to draw beside the truth, dashed."
+)
+@click.option("--heatmaps/--no-heatmaps", default=True, help="Show the largest values of the heatmaps.")
+def command(
+    shards: Path, frame: str, out: Path | None, raw: Path | None, preds: Path | None, *, heatmaps: bool
+) -> None:
+    """Draw a frame of SHARDS: image or canvas with 2D skeletons, 3D view, view from above, heatmaps, ids.
+
+    \b
+    mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.png
+    mhbench view shards/panoptic --frame 0 --raw raw/panoptic --preds preds.json
+    """
+    from mhbench.viewing import view_frame  # noqa: PLC0415 - see cli/evaluate.py
+
+    click.echo(f"picture: {view_frame(shards, frame, out, raw=raw, predictions=preds, heatmaps=heatmaps)}")

@@ -1,0 +1,146 @@
+"""`evaluate --report DIR`: one self-contained HTML page with tables, curves and the worst frames."""
+
+from __future__ import annotations
+
+import base64
+import importlib.resources
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import jinja2
+import numpy as np
+
+from mhbench.protocol_words import protocol_in_words
+from mhbench.report import figures
+from mhbench.report.frame_picture import Overlay, draw_frame
+from mhbench.scoring.intervals import by_key, key_intervals, sequence_blocks
+from mhbench.shards.files import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.evaluation import Evaluation
+    from mhbench.frames import FrameTable
+    from mhbench.predictions.table import PredictionTable
+    from mhbench.results import Breakdown
+
+WORST_FRAMES: Final = 6
+DRAWS: Final = 500
+
+
+def write_report(evaluation: Evaluation, predictions: Path, data: Path, folder: Path) -> Path:
+    """Write `index.html` and the result's JSON into a folder and return the page's path.
+
+    Args:
+        evaluation: what to show.
+        predictions: the predictions file, read again for the worst frames.
+        data: folder of the shards, read again for the worst frames.
+        folder: made if it does not exist.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    page = _template().render(
+        result=evaluation.result,
+        protocol=protocol_in_words(evaluation.protocol),
+        tables=_tables(evaluation.result.breakdown),
+        figures=_figures(evaluation),
+        worst=_worst_frames(evaluation, predictions, data),
+    )
+    write_atomically(folder / "result.json", evaluation.result.to_json())
+    write_atomically(folder / "index.html", page.encode())
+    return folder / "index.html"
+
+
+def _template() -> jinja2.Template:
+    text = importlib.resources.files("mhbench.report").joinpath("page.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["number"] = lambda value: "n/a" if value is None else f"{value:.2f}"
+    return environment.from_string(text)
+
+
+def _tables(breakdown: tuple[Breakdown, ...]) -> dict[str, list[Breakdown]]:
+    tables: dict[str, list[Breakdown]] = {}
+    for part in breakdown:
+        tables.setdefault(part.by, []).append(part)
+    return tables
+
+
+def _figures(evaluation: Evaluation) -> list[str]:
+    """SVG figures in reading order."""
+    records = evaluation.records
+    errors = [one for one in evaluation.statistics.values() if one.unit == "mm" and one.level == "records"]
+    drawn = [figures.threshold_curve(records), figures.joint_errors(records)]
+    if errors:
+        keys = records.frames["sequence"]
+        values = by_key(errors[0], records, keys)
+        bounds = key_intervals(errors[0], records, keys, sequence_blocks(records), DRAWS)
+        drawn.append(
+            figures.values_with_intervals(
+                values,
+                bounds,
+                f"{errors[0].name} (mm)",
+                "per sequence, with 95 % intervals (blocks of frames)",
+            )
+        )
+    drawn.append(figures.distance_histogram(records.distance_m, evaluation.protocol.matching.limit_m))
+    return drawn
+
+
+def worst_frames(evaluation: Evaluation, count: int = WORST_FRAMES) -> npt.NDArray[np.int64]:
+    """Rows of the frames with the largest badness: mean error of its people, half a metre per miss or extra."""
+    records = evaluation.records
+    penalty = evaluation.protocol.matching.limit_m
+    badness = np.where(records.matched, np.nan_to_num(records.distance_m), penalty)
+    total = np.bincount(records.frame, weights=badness, minlength=records.frame_count)
+    people = np.bincount(records.frame, minlength=records.frame_count)
+    mean = total / np.maximum(people, 1)
+    order = np.argsort(-mean, kind="stable")[:count]
+    return order[mean[order] > 0]
+
+
+def _worst_frames(evaluation: Evaluation, predictions: Path, data: Path) -> list[dict[str, Any]]:
+    from mhbench.evaluation import predicted_rows  # noqa: PLC0415 - evaluation's caller imports this page
+    from mhbench.predictions.reading import read_predictions  # noqa: PLC0415
+    from mhbench.shards.reading import open_shards  # noqa: PLC0415
+
+    rows = worst_frames(evaluation)
+    ids = evaluation.records.frames["id"][rows].tolist()
+    if not ids:
+        return []
+    table = read_predictions(predictions)
+    row_of = {key: row for row, key in enumerate(table.frame_keys)}
+    pictures: dict[str, str] = {}
+    for shard in open_shards(data, dataset=evaluation.protocol.frames.dataset).tables():
+        for place in np.flatnonzero(np.isin(shard.frames["id"], ids)):
+            frame = shard.select(np.array([place]))
+            row = int(predicted_rows(frame, row_of)[0])
+            pictures[str(frame.frames["id"][0])] = _picture(frame, table, row)
+    return [{"id": name, "png": pictures[name], **_facts(evaluation, name)} for name in ids]
+
+
+def _facts(evaluation: Evaluation, frame_id: str) -> dict[str, int | float]:
+    records = evaluation.records
+    inside = records.frames["id"][records.frame] == frame_id
+    distances = records.distance_m[inside & records.matched]
+    return {
+        "matched": int((inside & records.matched).sum()),
+        "missed": int((inside & records.missed).sum()),
+        "false": int((inside & records.false).sum()),
+        "distance_mm": float(1000.0 * distances.mean()) if distances.size else 0.0,
+    }
+
+
+def _picture(frame: FrameTable, predictions: PredictionTable, row: int) -> str:
+    people = predictions.people(row) if row >= 0 else slice(0, 0)
+    joints3d = predictions.persons["joints3d"][people]
+    joints2d = predictions.persons.get("joints2d")
+    assert predictions.skeleton is not None  # evaluated predictions name one
+    projected = frame.camera(0).project(joints3d) if joints2d is None else joints2d[people]
+    overlay = Overlay(predictions.skeleton, projected, joints3d) if predictions.space == "camera" else None
+    figure = draw_frame(frame, overlay=overlay)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=70, metadata={"Software": "mhbench"})
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,174 @@
+"""Result: what an evaluation gives. The same object prints, becomes JSON, and feeds the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
+from pathlib import Path  # noqa: TC003 - same
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mhbench.errors import InputError, MissingInputError
+
+FORMAT: Final = "mhbench-result/1"
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One number: None = not defined on these data; `ci95` = interval by resampling the protocol's unit."""
+
+    value: float | None
+    unit: str
+    ci95: tuple[float, float] | None = None
+
+
+class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """The metrics of one part of the data: `by` sequence, camera, joint, group; `key` = which one."""
+
+    by: str
+    key: str
+    metrics: Mapping[str, float | None]
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the numbers rest on; always printed beside them."""
+
+    frames: int
+    frames_missing: int
+    gt_persons: int
+    predicted_persons: int
+    matched: int
+    missed: int
+    false_positives: int
+    joints_dropped: int
+    persons_without_root: int
+    frames_outside_protocol: int = 0
+
+
+class UsedProtocol(msgspec.Struct, frozen=True, kw_only=True):
+    """Which protocol, by content: name, version and hashes of its rules, its frames and its ground truth."""
+
+    name: str
+    version: int
+    hash: str
+    frames_sha256: str
+    gt_sha256: str
+    evidence: str
+    joints: tuple[str, ...]
+    options: Mapping[str, str] = {}
+    resampled: str = ""
+
+
+class Comparable(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the numbers may stand beside others of this protocol, and why not."""
+
+    value: bool
+    reasons: tuple[str, ...] = ()
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of one evaluation (contract 6)."""
+
+    format: Literal["mhbench-result/1"] = FORMAT
+    protocol: UsedProtocol
+    comparable: Comparable
+    model: str
+    trained_on: tuple[str, ...] | None
+    dataset: str
+    metrics: Mapping[str, Value]
+    breakdown: tuple[Breakdown, ...]
+    counts: Counts
+    joint_coverage: float
+    provenance: Mapping[str, Any]
+
+    @property
+    def partial(self) -> bool:
+        """Whether expected frames are missing from the predictions."""
+        return self.counts.frames_missing > 0
+
+    def to_json(self) -> bytes:
+        """The result as indented JSON, keys in a fixed order, no NaN."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+    def __str__(self) -> str:
+        return "\n".join([*_heading(self), "", *_people(self), "", *_metrics(self), *_remarks(self)])
+
+
+def read_result(path: Path) -> Result:
+    """Read a result file.
+
+    Raises:
+        MissingInputError: it is not there.
+        InputError: it is no result of this format version.
+    """
+    if not path.is_file():
+        raise MissingInputError(
+            f"there is no result {path}", expected="a JSON file written by `mhbench evaluate`"
+        )
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Result)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: {error}",
+            expected=f"a result of format {FORMAT}",
+            action="evaluate the predictions again",
+        ) from error
+
+
+def _heading(result: Result) -> list[str]:
+    protocol = result.protocol
+    official = (
+        "" if protocol.evidence == "run" else f" (evidence: {protocol.evidence}; not an official score)"
+    )
+    lines = [
+        f"{protocol.name} v{protocol.version}{official}",
+        f"model {result.model}   protocol hash {protocol.hash[:12]}   {len(protocol.joints)} joints",
+    ]
+    if protocol.options:
+        lines.append("options " + ", ".join(f"{name}={value}" for name, value in protocol.options.items()))
+    return lines
+
+
+def _people(result: Result) -> list[str]:
+    counts = result.counts
+    given = counts.frames - counts.frames_missing
+    return [
+        _counts_line("frames", expected=counts.frames, given=given, missing=counts.frames_missing),
+        _counts_line(
+            "people",
+            true=counts.gt_persons,
+            matched=counts.matched,
+            missed=counts.missed,
+            false=counts.false_positives,
+        ),
+    ]
+
+
+def _counts_line(label: str, **counts: int) -> str:
+    return f"{label:<8}" + "".join(f"{count:>9} {name:<9}" for name, count in counts.items()).rstrip()
+
+
+def _metrics(result: Result) -> list[str]:
+    width = max([len(name) for name in result.metrics] + [len("metric")]) + 2
+    lines = [f"{'metric':<{width}}{'value':>12}    {'95 % interval':<22}"]
+    for name, value in result.metrics.items():
+        number = "n/a" if value.value is None else f"{value.value:.2f} {value.unit:<2}"
+        interval = f"[{value.ci95[0]:.2f}, {value.ci95[1]:.2f}]" if value.ci95 else ""
+        lines.append(f"{name:<{width}}{number:>12}    {interval:<22}".rstrip())
+    if result.protocol.resampled:
+        lines.append(f"intervals: {result.protocol.resampled}")
+    return lines
+
+
+def _remarks(result: Result) -> list[str]:
+    counts = result.counts
+    lines = [f"joint coverage {100 * result.joint_coverage:.2f} %"]
+    if counts.persons_without_root:
+        lines.append(f"{counts.persons_without_root} matched people have no root and no rooted error")
+    if counts.frames_outside_protocol:
+        lines.append(
+            f"{counts.frames_outside_protocol} predicted frames lie outside the protocol and were ignored"
+        )
+    if not result.comparable.value:
+        lines.append("not comparable with other results of this protocol:")
+        lines += [f"  - {reason}" for reason in result.comparable.reasons]
+    return ["", *lines]

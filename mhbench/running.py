@@ -1,0 +1,146 @@
+"""The model pipeline: shards -> runner -> predictions. Built in: the ground truth, and its own heatmaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mhbench.errors import UsageError
+from mhbench.frames import JointFlag
+from mhbench.heatmaps.association import people_of_peaks
+from mhbench.heatmaps.camera_space import to_camera
+from mhbench.heatmaps.decoding import peaks
+from mhbench.heatmaps.rendering import HeatmapBuffer
+from mhbench.predictions.table import PredictionTable
+from mhbench.shards.reading import open_shards
+from mhbench.skeletons import skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.frames import FrameTable
+    from mhbench.shards.reading import Shards
+
+    Floats = npt.NDArray[np.float64]
+    Runner = Callable[[Path, "str | None"], PredictionTable]
+    Predicted = tuple[str, Floats, Floats]  # frame id, joints (P, J, 3) m, scores (P,)
+
+
+def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
+    """The ground truth as predictions: the labelled joints of everybody who has one inside the image.
+
+    Scoring it must give 0 mm and 100 %: the first check of a conversion and of a protocol.
+
+    Raises:
+        UsageError: the shards hold several data sets or skeletons, or no 3D joints.
+    """
+    shards = open_shards(data, dataset=dataset)
+    skeleton = _only_skeleton(shards)
+
+    def frames() -> Iterator[Predicted]:
+        for table in shards.tables():
+            joints = _labelled_joints(table)
+            for row, frame_id in enumerate(table.frames["id"].tolist()):
+                people = joints[table.people(row)]
+                people = people[np.isfinite(people[..., 0]).any(axis=1)]
+                yield frame_id, people, np.full(len(people), 1.0)
+
+    return _table("gt", shards.dataset, skeleton, frames())
+
+
+def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> PredictionTable:
+    """The ground truth through its own heatmaps: render, find peaks, associate, decode through the lens.
+
+    What is lost on the way is the upper bound of any model of this representation.
+
+    Raises:
+        InputError: the shards have no heatmaps (with the stored reason).
+        UsageError: the shards hold several data sets or skeletons.
+    """
+    shards = open_shards(data, dataset=dataset)
+    skeleton_name = _only_skeleton(shards)
+    joints = skeleton(skeleton_name).joints
+
+    def frames() -> Iterator[Predicted]:
+        buffer: HeatmapBuffer | None = None
+        number = 0
+        for table in shards.tables():
+            for row in range(table.frame_count):
+                frame = shards[number]
+                grid = frame.grid(joints)
+                if buffer is None or buffer.grid != grid:
+                    buffer = HeatmapBuffer(grid)
+                found, confidence = peaks(frame.heatmaps(joints, out=buffer))
+                points = to_camera(grid, found, table.camera(row))
+                people, scores = people_of_peaks(joints, found[:, 0], points, confidence)
+                yield frame.id, people, scores
+                number += 1
+
+    return _table("gt-heatmaps", shards.dataset, skeleton_name, frames())
+
+
+RUNNERS: Final[dict[str, Runner]] = {"gt": run_ground_truth, "gt-heatmaps": run_ground_truth_heatmaps}
+
+
+def runner(name: str) -> Runner:
+    """The runner of a name.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if name not in RUNNERS:
+        raise UsageError(f"there is no model {name!r}", expected=f"one of: {', '.join(RUNNERS)}")
+    return RUNNERS[name]
+
+
+def _only_skeleton(shards: Shards) -> str:
+    names = sorted({info.skeleton for info in shards.infos})
+    if len(names) != 1:
+        raise UsageError(
+            f"the shards in {shards.folder} have the skeletons {', '.join(names)}",
+            expected="one skeleton: a predictions file has one",
+            action="convert the sequences of each skeleton into a folder of their own",
+        )
+    return names[0]
+
+
+def _labelled_joints(table: FrameTable) -> Floats:
+    """(P, J, 3) labelled joints; people without any inside the image are all NaN."""
+    if "joints3d" not in table.persons:
+        raise UsageError(
+            f"the shards of {table.dataset} hold no 3D joints",
+            expected="a data set with joints3d",
+            action="convert it with what its 3D needs; `mhbench doctor` tells",
+        )
+    flags = table.persons["joint_flags"]
+    labelled = (flags & JointFlag.LABELLED_3D) != 0
+    inside = (labelled & ((flags & JointFlag.OUT_OF_IMAGE) == 0)).any(axis=1)
+    kept = labelled & inside[:, None]
+    return np.where(kept[..., None], table.persons["joints3d"].astype(np.float64), np.nan)
+
+
+def _table(model: str, dataset: str, skeleton_name: str, frames: Iterable[Predicted]) -> PredictionTable:
+    ids, people, scores = [], [], []
+    for frame_id, joints, confidence in frames:
+        ids.append(frame_id)
+        people.append(joints)
+        scores.append(confidence)
+    start = np.concatenate([[0], np.cumsum([len(joints) for joints in people])]).astype(np.int64)
+    empty = np.zeros((0, len(skeleton(skeleton_name)), 3))
+    return PredictionTable(
+        dataset=dataset,
+        frame_ids=np.array(ids, dtype=np.str_),
+        person_start=start,
+        persons={
+            "joints3d": np.concatenate([empty, *people]),
+            "score": np.concatenate([np.zeros(0), *scores]),
+        },
+        skeleton=skeleton_name,
+        model=model,
+        space="camera",
+        trained_on=(),
+    )

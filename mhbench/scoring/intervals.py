@@ -1,0 +1,171 @@
+"""From statistics to numbers: values, 95 % intervals by resampling, breakdowns.
+
+An interval says how far the number would move on other takes of the same kind: the protocol's unit (a take
+with all its cameras and people) is drawn with replacement and the metric computed anew from the sums of the
+drawn units. With fewer than ten units contiguous blocks of frames inside each sequence are drawn instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from mhbench.protocols import Protocol
+    from mhbench.records import Records
+    from mhbench.scoring.statistics import Statistic
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+FEWEST_UNITS: Final = 10
+BLOCKS_PER_SEQUENCE: Final = 20
+SEED: Final = 2026
+DRAWS_AT_ONCE: Final = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """What is drawn: the unit of every frame, the stratum every unit is drawn within, and its name."""
+
+    of_frame: Ints
+    stratum: Ints
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """What is averaged: the group of every frame (-1 = none) and the names of the groups."""
+
+    of_frame: Ints
+    names: tuple[str, ...]
+
+
+def averaging_groups(records: Records, protocol: Protocol) -> Groups:
+    """One group of everything, or the protocol's groups of sequences."""
+    if protocol.averaging.over != "groups":
+        return Groups(np.zeros(records.frame_count, dtype=np.int64), ("all",))
+    of_frame = np.full(records.frame_count, -1)
+    for number, sequences in enumerate(protocol.averaging.groups.values()):
+        of_frame[np.isin(records.frames["sequence"], sequences)] = number
+    return Groups(of_frame, tuple(protocol.averaging.groups))
+
+
+def resampling_units(records: Records, protocol: Protocol) -> Units:
+    """Units of the protocol, or blocks of frames inside each sequence where they are fewer than ten."""
+    by = "id" if protocol.averaging.resample == "image" else "sequence"
+    names, of_frame = np.unique(records.frames[by], return_inverse=True)
+    if len(names) >= FEWEST_UNITS:
+        return Units(of_frame, np.zeros(len(names), dtype=np.int64), protocol.averaging.resample)
+    return sequence_blocks(records)
+
+
+def sequence_blocks(records: Records) -> Units:
+    """Up to twenty contiguous blocks of moments (all cameras together) inside each sequence."""
+    names, of_frame = np.unique(records.frames["sequence"], return_inverse=True)
+    index = records.frames["index"]
+    blocks = np.zeros(len(of_frame), dtype=np.int64)
+    for sequence in range(len(names)):
+        inside = of_frame == sequence
+        moments, place = np.unique(index[inside], return_inverse=True)
+        count = min(BLOCKS_PER_SEQUENCE, len(moments))
+        blocks[inside] = place * count // len(moments) + sequence * BLOCKS_PER_SEQUENCE
+    used, unit = np.unique(blocks, return_inverse=True)
+    return Units(unit, used // BLOCKS_PER_SEQUENCE, "block")
+
+
+def cell_sums(statistic: Statistic, records: Records, of_frame: Ints, cells: int) -> Floats:
+    """(cells, k) sums of the parts, by the cell of each frame; frames of cell -1 are left out."""
+    codes = of_frame if statistic.level == "frames" else of_frame[records.frame]
+    inside = codes >= 0
+    parts = statistic.parts[inside]
+    return np.stack(
+        [
+            np.bincount(codes[inside], weights=parts[:, column], minlength=cells)
+            for column in range(parts.shape[1])
+        ],
+        axis=1,
+    )
+
+
+def headline(statistic: Statistic, records: Records, groups: Groups) -> float:
+    """The value: pooled people, or the plain mean of the groups that have any."""
+    sums = cell_sums(statistic, records, groups.of_frame, len(groups.names))
+    return float(_mean_of_groups(statistic.finish(sums)))
+
+
+def by_key(statistic: Statistic, records: Records, keys: npt.NDArray[np.generic]) -> dict[str, float]:
+    """The value for every value of a frame column, such as the sequence."""
+    names, of_frame = np.unique(keys, return_inverse=True)
+    values = statistic.finish(cell_sums(statistic, records, of_frame, len(names)))
+    return {str(name): float(value) for name, value in zip(names, values, strict=True)}
+
+
+def intervals(
+    statistics: Mapping[str, Statistic], records: Records, groups: Groups, units: Units, draws: int
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile interval of every statistic, all from the same draws; NaN where nothing was counted."""
+    unit_count, group_count = len(units.stratum), len(groups.names)
+    if unit_count == 0 or draws == 0:
+        return {}
+    inside = groups.of_frame >= 0
+    cell = np.where(inside, units.of_frame * group_count + groups.of_frame, -1)
+    sums = {
+        name: cell_sums(one, records, cell, unit_count * group_count).reshape(unit_count, group_count, -1)
+        for name, one in statistics.items()
+    }
+    values: dict[str, list[Floats]] = {name: [] for name in statistics}
+    generator = np.random.default_rng(SEED)
+    for begin in range(0, draws, DRAWS_AT_ONCE):
+        counts = draw_counts(units.stratum, min(DRAWS_AT_ONCE, draws - begin), generator)
+        for name, one in statistics.items():
+            drawn = np.einsum("du,ugk->dgk", counts, sums[name])
+            values[name].append(_mean_of_groups(one.finish(drawn)))
+    return {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
+
+
+def key_intervals(
+    statistic: Statistic, records: Records, keys: npt.NDArray[np.generic], units: Units, draws: int
+) -> dict[str, tuple[float, float]]:
+    """95 % interval of the value for every value of a frame column, such as the sequence."""
+    names, of_frame = np.unique(keys, return_inverse=True)
+    unit_count = len(units.stratum)
+    cell = units.of_frame * len(names) + of_frame
+    sums = cell_sums(statistic, records, cell, unit_count * len(names)).reshape(unit_count, len(names), -1)
+    counts = draw_counts(units.stratum, draws, np.random.default_rng(SEED))
+    values = statistic.finish(np.einsum("du,ugk->dgk", counts, sums))
+    return {str(name): _percentiles(values[:, place]) for place, name in enumerate(names)}
+
+
+def draw_counts(stratum: Ints, draws: int, generator: np.random.Generator) -> Floats:
+    """(draws, units) how often each unit is drawn; every stratum keeps its number of units."""
+    counts = np.zeros((draws, len(stratum)))
+    for one in np.unique(stratum):
+        members = np.flatnonzero(stratum == one)
+        chosen = members[generator.integers(0, len(members), size=(draws, len(members)))]
+        rows = np.repeat(np.arange(draws), len(members))
+        np.add.at(counts, (rows, chosen.ravel()), 1.0)
+    return counts
+
+
+def _mean_of_groups(values: Floats) -> Floats:
+    """Plain mean over the last axis of the groups that have a value."""
+    known = np.isfinite(values)
+    count = known.sum(axis=-1)
+    total = np.where(known, values, 0.0).sum(axis=-1)
+    mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return mean
+
+
+def _percentiles(values: Floats) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        return (float("nan"), float("nan"))
+    low, high = np.percentile(known, [2.5, 97.5])
+    return (float(low), float(high))

@@ -1,0 +1,209 @@
+"""Every metric as additive statistics: numbers per record row (or frame) and a finish on their sums.
+
+That a metric is a function of sums is what makes one process, many, and a cluster agree, what makes intervals
+cheap (sums of resampled units), and what gives any breakdown for free.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from mhbench.errors import ManifestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from mhbench.protocols import MetricRule, Protocol
+    from mhbench.records import Records
+
+    Floats = npt.NDArray[np.float64]
+
+_NAME = re.compile(
+    r"(?P<family>[a-z0-9_]+)(?:\.(?P<what>[a-z]+))?(?:@(?:(?P<low>\d+)-)?(?P<value>[\d.]+)(?P<unit>mm|m))?"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statistic:
+    """One metric before it is summed.
+
+    Attributes:
+        name: contract name of the metric.
+        unit: mm or % of the finished value.
+        level: whether `parts` has a row per record or per frame.
+        parts: (N, k) or (F, k) additive numbers.
+        finish: sums (..., k) -> values (...); NaN where nothing was counted.
+        joint_parts: (J, 2) sums per joint of a metric that is a mean or share over joints, else None.
+    """
+
+    name: str
+    unit: str
+    level: Literal["records", "frames"]
+    parts: Floats
+    finish: Callable[[Floats], Floats]
+    joint_parts: Floats | None = None
+
+
+def statistic(rule: MetricRule, records: Records, protocol: Protocol) -> Statistic:
+    """The additive statistic of one metric of a protocol.
+
+    Raises:
+        ManifestError: the metric's name is not one that poses can give.
+    """
+    name = _NAME.fullmatch(rule.name)
+    family = name["family"] if name else ""
+    if name is None or family not in _FAMILIES:
+        raise ManifestError(
+            f"{protocol.name}: no metric is called {rule.name!r}",
+            expected=f"a metric of: {', '.join(_FAMILIES)}",
+        )
+    return _FAMILIES[family](rule, name, records, protocol)
+
+
+def error_name(rule: MetricRule) -> str:
+    """Which error of the records a metric is made of; "" for one that only counts."""
+    family = rule.name.partition("@")[0]
+    if family.partition(".")[0] in _DETECTION:
+        return ""
+    if family in {"mpjpe_abs", "pmpjpe", "n_mpjpe"}:
+        return family
+    if family.endswith("_abs") or rule.root == "none":
+        return "mpjpe_abs"
+    return "mpjpe"
+
+
+def ratio(scale: float) -> Callable[[Floats], Floats]:
+    """Finish of a mean or a share: first sum over second, times `scale`."""
+
+    def finish(sums: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return scale * sums[..., 0] / sums[..., 1]
+
+    return finish
+
+
+def _mean_error(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
+    """Mean over the joints of a person, then over people; people without any error are left out."""
+    del name, protocol
+    errors = records.errors[error_name(rule)]
+    finite = np.isfinite(errors)
+    joints = finite.sum(axis=1)
+    total = np.where(finite, errors, 0.0).sum(axis=1)
+    mean = np.divide(total, joints, out=np.zeros_like(total), where=joints > 0)
+    return Statistic(
+        rule.name,
+        "mm",
+        "records",
+        np.stack([mean, (joints > 0).astype(np.float64)], axis=1),
+        ratio(1.0),
+        np.stack([np.where(finite, errors, 0.0).sum(axis=0), finite.sum(axis=0)], axis=1),
+    )
+
+
+def _counted_joints(rule: MetricRule, records: Records, protocol: Protocol) -> npt.NDArray[np.bool_]:
+    """(N, J) joints in the denominator of a share: what misses and null joints cost is the protocol's."""
+    counted = records.scored & (records.truth >= 0)[:, None]
+    if protocol.matching.missed_person == "out":
+        counted &= records.matched[:, None]
+    if protocol.prediction.null_joint == "drop":
+        counted &= records.present | records.missed[:, None]
+    if error_name(rule) == "mpjpe":
+        counted &= ~records.rootless[:, None]
+    return counted
+
+
+def _pck(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
+    """Share of joints under the threshold."""
+    threshold = float(name["value"]) * (1000.0 if name["unit"] == "m" else 1.0)
+    errors = records.errors[error_name(rule)]
+    counted = _counted_joints(rule, records, protocol)
+    with np.errstate(invalid="ignore"):
+        right = (errors <= threshold if rule.inclusive else errors < threshold) & counted
+    return _share(rule.name, right.astype(np.float64), counted)
+
+
+def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
+    """Area under the curve of shares over the thresholds: linear in the shares, hence additive."""
+    thresholds, weights = curve_thresholds(rule, name)
+    errors = records.errors[error_name(rule)]
+    counted = _counted_joints(rule, records, protocol)
+    side: Literal["left", "right"] = "left" if rule.inclusive else "right"
+    # thresholds an error is under: those from this position on; a NaN error sorts behind all of them
+    first = np.searchsorted(thresholds, np.where(np.isfinite(errors), errors, np.inf), side=side)
+    area = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])[first]
+    return _share(rule.name, area * counted, counted)
+
+
+def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tuple[Floats, Floats]:
+    """Thresholds of an AUC in mm, and the weight of each threshold's share (they sum to 1)."""
+    match = name or _NAME.fullmatch(rule.name)
+    assert match is not None
+    low, high = float(match["low"] or 0), float(match["value"])
+    thresholds = np.arange(low, high + (rule.step_mm / 2 if rule.closed else -rule.step_mm / 2), rule.step_mm)
+    weights = np.full(len(thresholds), 1.0)
+    if rule.area == "trapezoid":
+        weights[[0, -1]] = 0.5
+    return thresholds, weights / weights.sum()
+
+
+def _share(name: str, right: Floats, counted: npt.NDArray[np.bool_]) -> Statistic:
+    return Statistic(
+        name,
+        "%",
+        "records",
+        np.stack([right.sum(axis=1), counted.sum(axis=1).astype(np.float64)], axis=1),
+        ratio(100.0),
+        np.stack([right.sum(axis=0), counted.sum(axis=0).astype(np.float64)], axis=1),
+    )
+
+
+def _detection(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
+    """Precision, recall or F1 of people within a distance, or of joints within a distance."""
+    del protocol
+    limit = float(name["value"]) / (1000.0 if name["unit"] == "mm" else 1.0)
+    if name["what"] == "person":
+        hit = records.matched & (records.distance_m <= limit)
+        false = (records.prediction >= 0) & ~hit
+        missed = (records.truth >= 0) & ~hit
+        counts = np.stack([hit, false, missed], axis=1).astype(np.float64)
+        return Statistic(rule.name, "%", "records", counts, _DETECTION[name["family"]])
+    counts = records.joint_counts[rule.name.partition("@")[2]].astype(np.float64)
+    return Statistic(rule.name, "%", "frames", counts, _DETECTION[name["family"]])
+
+
+def _detection_finish(kind: Literal["precision", "recall", "f1"]) -> Callable[[Floats], Floats]:
+    def finish(sums: Floats) -> Floats:
+        hit, false, missed = sums[..., 0], sums[..., 1], sums[..., 2]
+        below = {"precision": hit + false, "recall": hit + missed, "f1": hit + (false + missed) / 2}[kind]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share: Floats = 100.0 * hit / below
+        return share
+
+    return finish
+
+
+_DETECTION = {
+    "precision": _detection_finish("precision"),
+    "recall": _detection_finish("recall"),
+    "f1": _detection_finish("f1"),
+}
+
+_FAMILIES = {
+    "mpjpe": _mean_error,
+    "mpjpe_abs": _mean_error,
+    "pmpjpe": _mean_error,
+    "n_mpjpe": _mean_error,
+    "pck": _pck,
+    "pck_abs": _pck,
+    "auc": _auc,
+    "auc_abs": _auc,
+    "precision": _detection,
+    "recall": _detection,
+    "f1": _detection,
+}
