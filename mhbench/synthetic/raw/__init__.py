@@ -1,0 +1,95 @@
+"""Writers of raw trees: a scene in the official on-disk format of a data set. One file each, listed below.
+
+A writer is a module with
+
+    CAMERAS: tuple[str, ...]                                        names of the cameras a scene needs for it
+    write(scene: Scene, folder: Path, *, seed: int, images: bool) -> Written
+
+`write` may take more keyword arguments of its own. What it writes appears under its final name only when it
+is complete, and nothing that is already there is touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+from mhbench.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from mhbench.synthetic.scenes import Scene
+
+WRITERS: Final[Mapping[str, str]] = {
+    "panoptic": "mhbench.synthetic.raw.panoptic",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a writer wrote.
+
+    Attributes:
+        folder: the raw root, to be given to `mhbench convert --raw`.
+        parts: what was written, in the words of the data set -> how many.
+    """
+
+    folder: Path
+    parts: Mapping[str, int]
+
+
+class Writer(Protocol):
+    """The names every writer's module has."""
+
+    CAMERAS: tuple[str, ...]
+
+    def write(self, scene: Scene, folder: Path, *, seed: int, images: bool) -> Written:
+        """Write the scene as a raw tree under `folder`."""
+
+
+def writer(dataset: str) -> Writer:
+    """The writer of a data set.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    if dataset not in WRITERS:
+        raise UsageError(
+            f"no synthetic raw data can be written for {dataset!r}",
+            expected=f"one of: {', '.join(WRITERS)}",
+            action="check the spelling",
+        )
+    return cast("Writer", importlib.import_module(WRITERS[dataset]))
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `path` when the block ends well; what a killed try left is removed.
+
+    Raises:
+        OutputError: `path` is already there, or the disk does not take it.
+    """
+    if path.exists():
+        raise OutputError(
+            f"{path} is already there",
+            expected="a folder that does not exist yet, so that no real data can be overwritten",
+            action="name another folder, or remove this one",
+        )
+    part = path.with_name(f".{path.name}.part")
+    try:
+        if part.exists():
+            shutil.rmtree(part)
+        part.mkdir(parents=True)
+        yield part
+        part.rename(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path} could not be written: {error}",
+            expected="a folder with room and the right to write",
+            action="make room, or name another folder",
+        ) from error
