@@ -28,6 +28,8 @@ def assign(distances: Floats, limit: float, row_of: Ints, column_of: Ints) -> No
     stands for them and no digits are lost. Dual values stay exact bounds because free rows keep theirs at 0.
     """
     rows, columns = distances.shape
+    if _nearest_is_best(distances, limit, row_of, column_of):
+        return
     row_of[:] = -1
     column_of[:] = -1
     row_dual = np.zeros(rows)
@@ -62,6 +64,24 @@ def assign(distances: Floats, limit: float, row_of: Ints, column_of: Ints) -> No
         for column in range(columns):
             column_dual[column] += min(shortest[column], length)
         _augment(last, parent, row_of, column_of)
+
+
+@kernel
+def _nearest_is_best(distances: Floats, limit: float, row_of: Ints, column_of: Ints) -> bool:
+    """Give every row its nearest column; true if no two rows want the same: nothing can be better."""
+    row_of[:] = -1
+    column_of[:] = -1
+    for row in range(distances.shape[0]):
+        least = np.inf
+        for column in range(distances.shape[1]):
+            if distances[row, column] <= limit and distances[row, column] < least:
+                least = distances[row, column]
+                column_of[row] = column
+        if column_of[row] >= 0:
+            if row_of[column_of[row]] >= 0:
+                return False
+            row_of[column_of[row]] = row
+    return True
 
 
 @kernel

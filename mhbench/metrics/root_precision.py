@@ -1,0 +1,121 @@
+"""Average precision of root positions, AP_25^root, as RootNet's evaluation counts on MuPoTS-3D.
+
+Source: mks0601/3DMPPE_ROOTNET_RELEASE, revision 735ce210. Two traits of its curve are kept: precision is not
+interpolated, and the first prediction's share of the recall is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mhbench.checks import check_shape
+from mhbench.errors import PredictionError, ShapeError
+from mhbench.kernels import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+FARTHEST_MM: Final = 9999.0
+"""The tool looks for the nearest person below this distance."""
+
+
+def root_ap(
+    target: Sequence[npt.ArrayLike],
+    predicted: Sequence[npt.ArrayLike],
+    scores: Sequence[npt.ArrayLike],
+    *,
+    threshold_mm: float = 250.0,
+) -> float:
+    """Average precision of predicted roots over a set of images.
+
+    By score (equal scores: image order, then file order) each prediction takes the nearest true root of its
+    image; it is right if that is nearer than the threshold and not taken. There is no second choice.
+
+    Args:
+        target: per image (P, 3) mm, camera frame, the people that take part. Images without any are skipped.
+        predicted: per image (Q, 3) mm.
+        scores: per image (Q,).
+        threshold_mm: distances below it are right, the threshold itself is not.
+
+    Returns:
+        percent; 0 without predictions, -1 where no image has a true root.
+
+    Raises:
+        ShapeError: the lists do not belong together.
+        PredictionError: a score is NaN.
+    """
+    if not len(target) == len(predicted) == len(scores):
+        raise ShapeError(
+            f"{len(target)} images of truth, {len(predicted)} of predictions, {len(scores)} of scores",
+            expected="one entry per image in each list",
+            action="pass empty arrays for images without people",
+        )
+    people = [_rows(f"target[{image}]", rows, 3) for image, rows in enumerate(target)]
+    used = [image for image, rows in enumerate(people) if len(rows)]
+    if not used:
+        return -1.0
+    found = [_rows(f"predicted[{image}]", predicted[image], 3) for image in used]
+    score = [_rows(f"scores[{image}]", np.reshape(scores[image], (-1, 1)), 1)[:, 0] for image in used]
+    for image, rows, values in zip(used, found, score, strict=True):
+        check_shape(f"scores[{image}]", values, f"{len(rows)}")
+        if np.any(np.isnan(values)):
+            raise PredictionError(
+                f"scores[{image}][{np.flatnonzero(np.isnan(values))[0]}] is NaN",
+                expected="a number; a curve over NaN scores has no order",
+                action="leave out people without a score",
+            )
+    roots = np.concatenate([people[image] for image in used])
+    start = np.append(0, np.cumsum([len(people[image]) for image in used]))
+    order = np.argsort(-np.concatenate(score), kind="stable")
+    image_of = np.repeat(np.arange(len(used)), [len(rows) for rows in found])
+    right = np.zeros(order.size, dtype=np.bool_)
+    _mark_right(roots, start, np.concatenate(found), image_of, order, float(threshold_mm), right)
+    return 100.0 * _area(right, len(roots))
+
+
+def _area(right: npt.NDArray[np.bool_], people: int) -> float:
+    hits = np.cumsum(right)
+    precision = hits / np.arange(1, right.size + 1)
+    recall = hits / people
+    return float(np.sum(precision[1:] * np.diff(recall)))
+
+
+@kernel
+def _mark_right(
+    roots: Floats,
+    start: Ints,
+    predicted: Floats,
+    image_of: Ints,
+    order: Ints,
+    threshold: float,
+    right: npt.NDArray[np.bool_],
+) -> None:
+    taken = np.zeros(roots.shape[0], np.bool_)
+    for rank in range(order.size):
+        row = order[rank]
+        image = image_of[row]
+        nearest = -1
+        least = FARTHEST_MM
+        for person in range(start[image], start[image + 1]):
+            distance = np.sqrt(np.sum((roots[person] - predicted[row]) ** 2))
+            if distance < least:
+                nearest = person
+                least = distance
+        if nearest >= 0 and least < threshold and not taken[nearest]:
+            taken[nearest] = True
+            right[rank] = True
+
+
+def _rows(name: str, values: npt.ArrayLike, width: int) -> Floats:
+    rows = np.ascontiguousarray(values, dtype=np.float64)
+    if not rows.size:
+        rows = rows.reshape(0, width)
+    check_shape(name, rows, f"* {width}")
+    return rows
