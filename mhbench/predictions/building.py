@@ -1,0 +1,213 @@
+"""Growing columns: people arrive one by one as Python lists and end as a PredictionTable.
+
+Values are collected in batches, because one conversion of many rows is several times faster than one per row,
+and written into arrays that grow in place (`ndarray.resize` reallocates), so that nothing exists twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mhbench.errors import PredictionError, UsageError
+from mhbench.predictions.checking import FrameCheck
+from mhbench.predictions.schema import HEADER_FIELDS
+from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from mhbench.predictions.checking import HeaderCheck
+    from mhbench.predictions.schema import FrameRecord, PersonRecord, SmplRecord
+
+_BATCH: Final = 1024  # numbers per conversion: beyond a few thousand their objects leave the cache
+_GROWTH: Final = 1.25
+# columns a record holds as they are
+_NUMBERS: Final = ("score", "bbox", "depth", "joint_scores", "vertices")
+
+# what stands for null; a missing joint is a row of NaN
+_MISSING: Final = {
+    "joints3d": (None,) * 3,
+    "joints2d": (None,) * 2,
+    "rotations": ((None,) * 3,) * 3,
+}
+
+
+class GrowingColumn:
+    """A column of numbers whose rows arrive in ascending order; rows that never arrive are NaN."""
+
+    def __init__(self, row: tuple[int, ...], dtype: str = "f8") -> None:
+        self._row = row
+        self._array = np.zeros((0, *row), dtype=dtype)
+        self._values: list[Any] = []
+        self._places: list[int] = []
+        self._batch = max(1, _BATCH // max(1, int(np.prod(row))))
+
+    def put(self, place: int, value: Any) -> None:
+        """Set one row from nested lists of numbers (None = NaN)."""
+        self._places.append(place)
+        self._values.append(value)
+        if len(self._places) >= self._batch:
+            self._flush()
+
+    def finish(self, rows: int) -> npt.NDArray[Any]:
+        """The column with exactly this many rows."""
+        self._flush()
+        self._resize(rows)
+        return self._array
+
+    def _flush(self) -> None:
+        if not self._places:
+            return
+        needed = self._places[-1] + 1
+        if needed > len(self._array):
+            self._resize(max(needed, int(len(self._array) * _GROWTH)))
+        self._array[self._places] = np.array(self._values, dtype=self._array.dtype)
+        self._places.clear()
+        self._values.clear()
+
+    def _resize(self, rows: int) -> None:
+        old = len(self._array)
+        self._array.resize((rows, *self._row), refcheck=False)
+        self._array[old:] = np.nan
+
+
+class TableBuilder:
+    """Takes decoded frames in file order, checks them, and gives the table.
+
+    Args:
+        header: the checked header; its `error` names the file.
+    """
+
+    def __init__(self, header: HeaderCheck) -> None:
+        self._header = header
+        self._check = FrameCheck(header)
+        self._ids: list[str] = []
+        self._origin: list[int] = []
+        self._start = [0]
+        self._columns: dict[str, GrowingColumn] = {}
+        self._texts: dict[str, dict[int, str]] = {}
+        self._tracks: dict[int, int] = {}
+        self._loose = GrowingColumn((5,))
+        self._loose_start = [0]
+
+    def add(self, index: int, frame: FrameRecord) -> None:
+        """Add the frame that is `$.predictions[index]`; a frame with a fault is refused as a whole.
+
+        Raises:
+            PredictionError: its first fault, with the JSON path.
+        """
+        loose = [
+            (self._joint(f"$.predictions[{index}].loose_joints[{number}][0]", row[0]), *row[1:])
+            for number, row in enumerate(frame.loose_joints or ())
+        ]
+        self._check.check(index, frame)
+        self._ids.append(frame.frame)
+        self._origin.append(index)
+        people = frame.persons or ()
+        for place, person in enumerate(people, self._start[-1]):
+            self._put_person(place, person)
+        self._start.append(self._start[-1] + len(people))
+        for place, row in enumerate(loose, self._loose_start[-1]):
+            self._loose.put(place, row)
+        self._loose_start.append(self._loose_start[-1] + len(loose))
+
+    def finish(self) -> PredictionTable:
+        """The table of all frames added, in metres.
+
+        Raises:
+            PredictionError: a joint is null in part.
+        """
+        people = self._start[-1]
+        columns = {name: column.finish(people) for name, column in self._columns.items()}
+        for name, texts in self._texts.items():
+            columns[name] = np.array([texts.get(row, "") for row in range(people)], dtype=np.str_)
+        if self._tracks:
+            columns["track"] = np.array([self._tracks.get(row, -1) for row in range(people)], dtype=np.int64)
+        loose_count = self._loose_start[-1]
+        loose = self._loose.finish(loose_count)
+        table = PredictionTable(
+            frame_ids=np.array(self._ids, dtype=np.str_),
+            person_start=np.array(self._start, dtype=np.int64),
+            persons={name: columns[name] for name in PERSON_COLUMNS if name in columns},
+            body_model=self._check.body_model,
+            source=self._header.source,
+            frame_origin=np.array(self._origin, dtype=np.int64),
+            loose_start=np.array(self._loose_start, dtype=np.int64) if loose_count else None,
+            loose={"joint": loose[:, 0].astype(np.int64), "position": loose[:, 1:4], "score": loose[:, 4]}
+            if loose_count
+            else {},
+            **{name: getattr(self._header.header, name) for name in HEADER_FIELDS},
+        )
+        self._header.to_metres(table)
+        check_whole_joints(table)
+        return table
+
+    def _joint(self, path: str, joint: str | int) -> int:
+        self._header.require("loose_joints", path)
+        skeleton = self._header.skeleton
+        assert skeleton is not None  # require
+        if isinstance(joint, int) and joint < len(skeleton):
+            return joint
+        if isinstance(joint, str):
+            try:
+                return skeleton.index(joint)
+            except UsageError as error:
+                raise self._header.error(path, f"is {joint!r}", expected=error.expected) from error
+        raise self._header.error(
+            path, f"is {joint}", expected=f"an index below {len(skeleton)}, or the name of a joint"
+        )
+
+    def _put_person(self, place: int, person: PersonRecord) -> None:
+        for name in _NUMBERS:
+            value = getattr(person, name)
+            if value is not None:
+                self._put(name, place, value)
+        for name, missing in _MISSING.items():
+            rows = getattr(person, name)
+            if rows is not None:
+                whole = [missing if row is None else row for row in rows] if None in rows else rows
+                self._put(name, place, whole)
+        if person.smpl is not None:
+            self._put_body(place, person.smpl)
+        if person.person is not None:
+            self._texts.setdefault("person", {})[place] = str(person.person)
+        if person.track is not None:
+            self._tracks[place] = person.track
+
+    def _put_body(self, place: int, body: SmplRecord) -> None:
+        self._put("smpl_pose", place, body.pose)
+        self._put("smpl_betas", place, body.betas)
+        if body.transl is not None:
+            self._put("smpl_transl", place, body.transl)
+        if body.gender is not None:
+            self._texts.setdefault("gender", {})[place] = body.gender
+
+    def _put(self, name: str, place: int, value: Any) -> None:
+        column = self._columns.get(name)
+        if column is None:
+            # a row's first size is its length; FrameCheck has seen to it that all have the same
+            row = tuple(len(value) if isinstance(size, str) else size for size in PERSON_COLUMNS[name].row)
+            column = self._columns[name] = GrowingColumn(row, PERSON_COLUMNS[name].dtype)
+        column.put(place, value)
+
+
+def check_whole_joints(table: PredictionTable) -> None:
+    """Check that a joint is there or missing as a whole.
+
+    Raises:
+        PredictionError: one coordinate is null and another is not, with the JSON path.
+    """
+    for name in ("joints3d", "joints2d"):
+        if name not in table.persons:
+            continue
+        missing = np.isnan(table.persons[name])
+        partly = missing.any(axis=-1) & ~missing.all(axis=-1)
+        if partly.any():
+            person, joint = np.argwhere(partly)[0].tolist()
+            raise PredictionError(
+                f"{table.source}: {table.where(person)}.{name}[{joint}] has a null and a number",
+                expected="a whole point, or null for a missing joint",
+                action="write null for the joint",
+            )

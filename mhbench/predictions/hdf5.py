@@ -1,0 +1,278 @@
+"""The HDF5 form of predictions: the columns of a PredictionTable as flat arrays, the header as attributes.
+
+    /frames/id, person_start, loose_start     F texts, F + 1 and F + 1 offsets
+    /persons/<column>                         P rows, the names of `PERSON_COLUMNS`
+    /loose_joints/joint, position, score      N rows
+
+Any HDF5 program can write it; texts may have fixed or variable length, numbers any width.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import h5py
+import msgspec
+import numpy as np
+
+from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError, UnsafeInputError
+from mhbench.predictions.building import check_whole_joints
+from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT, HeaderCheck, IdCheck
+from mhbench.predictions.faults import typed_fault
+from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
+from mhbench.predictions.table import LOOSE_COLUMNS, PAYLOADS, PERSON_COLUMNS, PredictionTable
+from mhbench.shards.layout import attribute, packed, put_attribute, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.frames import Column
+
+_FRAMES: Final = ("id", "person_start", "loose_start")
+_CHUNK_BYTES: Final = 1024**2
+_GZIP_LEVEL: Final = 1
+# HDF5 fills what was never stored, so a small file may declare more than memory holds; deflate reaches 1,000
+_SURE_BYTES: Final = 64 * 1024**2
+_RATIO: Final = 5000
+
+
+def read_hdf5(path: Path) -> PredictionTable:
+    """Read predictions in the HDF5 form.
+
+    Raises:
+        MissingInputError: the file is not there.
+        InputError: it is no HDF5 file, or is damaged.
+        UnsafeInputError: a column lies in another file.
+        PredictionError: its content breaks the format; the message has the path inside the file.
+    """
+    if not path.exists():
+        raise MissingInputError(
+            f"{path} is not there", expected="a predictions file", action="check the path"
+        )
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return _Reader(file, str(path)).table()
+    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read as HDF5: {error}",
+            expected=f"a complete HDF5 file of {FORMAT}",
+            action="check that the program that wrote it has closed it",
+        ) from error
+
+
+class _Reader:
+    """Reads and checks one open file."""
+
+    def __init__(self, file: h5py.File, source: str) -> None:
+        self.file = file
+        self.source = source
+        self.body_model, header = _header(file, source)
+        self.check = HeaderCheck(header, source, at="attribute ")
+
+    def table(self) -> PredictionTable:
+        self._refuse_unknown("/", self.file, ("frames", "persons", "loose_joints"))
+        self._refuse_unknown("/frames", self.file.get("frames", {}), _FRAMES)
+        frame_ids = self._text("frames/id")
+        ids = IdCheck(self.check, "/frames/id[{}]")
+        for index, frame_id in enumerate(frame_ids.tolist()):
+            ids.check(index, frame_id)
+        loose = self._columns("loose_joints", LOOSE_COLUMNS)
+        header = self.check.header
+        try:
+            table = PredictionTable(
+                frame_ids=frame_ids,
+                person_start=self._numbers("frames/person_start", "i8"),
+                persons=self._columns("persons", PERSON_COLUMNS),
+                body_model=self.body_model,
+                source=self.source,
+                loose_start=self._numbers("frames/loose_start", "i8") if loose else None,
+                loose=loose,
+                **{name: getattr(header, name) for name in HEADER_FIELDS},
+            )
+        except ShapeError as error:
+            raise PredictionError(
+                f"{self.source}: {error.what}",
+                expected=error.expected,
+                action="check how the file was written",
+            ) from error
+        self._check_table(table)
+        self.check.to_metres(table)
+        return table
+
+    def _columns(self, group: str, known: Mapping[str, Column]) -> dict[str, npt.NDArray[Any]]:
+        self._refuse_unknown(f"/{group}", self.file.get(group, {}), known)
+        columns = {}
+        for name in known:
+            if group in self.file and name in self.file[group]:
+                path, kind = f"{group}/{name}", known[name].dtype
+                columns[name] = self._text(path) if kind == "U" else self._numbers(path, kind)
+        return columns
+
+    def _check_table(self, table: PredictionTable) -> None:
+        """What the shapes of a PredictionTable cannot say."""
+        for name, column in table.persons.items():
+            if name in REQUIRED:
+                self.check.require(name, "/persons")
+            self._check_width(name, column)
+            if column.dtype.kind == "f" and np.isinf(column).any():
+                raise self.check.error(
+                    f"/persons/{name}", "holds an infinite number", expected="numbers or NaN"
+                )
+        if table.loose:
+            self.check.require("loose_joints", "/loose_joints")
+            self._check_loose(table.loose)
+        self._check_payload(table)
+        check_whole_joints(table)
+
+    def _check_width(self, name: str, column: npt.NDArray[Any]) -> None:
+        header = self.check.header
+        wanted: dict[str, int] = {}
+        if PERSON_COLUMNS[name].row[:1] == ("J",):
+            wanted[name] = self.check.joint_count
+        if name == "rotations" and header.rotation_set is not None:
+            wanted[name] = ROTATION_COUNT[header.rotation_set]
+        if name == "smpl_pose":
+            if self.body_model is None:
+                raise self.check.error(
+                    "attribute body_model", "is missing", expected=f"one of {', '.join(POSE_SIZE)}"
+                )
+            wanted[name] = POSE_SIZE[self.body_model]
+        if name in wanted and column.shape[1] != wanted[name]:
+            of = (
+                header.skeleton if "J" in PERSON_COLUMNS[name].row else header.rotation_set or self.body_model
+            )
+            raise self.check.error(
+                f"/persons/{name}",
+                f"has {column.shape[1]} entries a person",
+                expected=f"{wanted[name]}, as {of} has",
+                action="declare what the columns hold, or write NaN where nothing is predicted",
+            )
+
+    def _check_loose(self, loose: Mapping[str, npt.NDArray[Any]]) -> None:
+        joint = loose["joint"]
+        if joint.size and not (joint.min() >= 0 and joint.max() < self.check.joint_count):
+            raise self.check.error(
+                "/loose_joints/joint",
+                "holds an index that is no joint",
+                expected=f"0 to {self.check.joint_count - 1} of {self.check.header.skeleton}",
+            )
+        if not np.isfinite(loose["position"]).all():
+            raise self.check.error("/loose_joints/position", "is not finite", expected="numbers")
+
+    def _check_payload(self, table: PredictionTable) -> None:
+        given = [name for name in PAYLOADS if name in table.persons]
+        if table.person_count and not given:
+            raise self.check.error(
+                "/persons", "predicts nothing", expected=f"at least one of {', '.join(PAYLOADS)}"
+            )
+
+    def _refuse_unknown(self, path: str, group: Any, known: Any) -> None:
+        for name in group:
+            if name not in known:
+                close = difflib.get_close_matches(name, list(known), n=1)
+                raise self.check.error(
+                    f"{path.rstrip('/')}/{name}",
+                    "is no column of the format",
+                    expected=f"{close[0]!r}" if close else f"one of {', '.join(known)}",
+                    action="correct the name, or leave the column out",
+                )
+
+    def _numbers(self, path: str, kind: str) -> npt.NDArray[Any]:
+        dataset = self._dataset(path)
+        wanted = "iu" if kind.startswith("i") else "iuf"
+        if dataset.dtype.kind not in wanted:
+            raise self.check.error(
+                f"/{path}", f"is {dataset.dtype}", expected="numbers" if "f" in wanted else "integers"
+            )
+        return np.asarray(dataset[()], dtype=kind)
+
+    def _text(self, path: str) -> npt.NDArray[np.str_]:
+        dataset = self._dataset(path)
+        if h5py.check_string_dtype(dataset.dtype) is None or dataset.ndim != 1:
+            raise self.check.error(
+                f"/{path}", f"is {dataset.dtype}[{dataset.ndim}]", expected="a list of texts"
+            )
+        values = dataset[()]
+        if values.dtype.kind == "S":
+            return unpacked(values)
+        return np.array([value.decode() for value in values.tolist()], dtype=np.str_)
+
+    def _dataset(self, path: str) -> h5py.Dataset:
+        if path not in self.file:
+            raise self.check.error(
+                f"/{path}", "is missing", expected="a column", action="see the layout in the docs"
+            )
+        group, _, name = path.rpartition("/")
+        dataset = self.file[path]
+        if not isinstance(self.file[group].get(name, getlink=True), h5py.HardLink) or (
+            isinstance(dataset, h5py.Dataset) and (dataset.is_virtual or dataset.external)
+        ):
+            raise UnsafeInputError(
+                f"{self.source}: /{path} lies outside this file",
+                expected="a column of its own",
+                action="copy the data into the file",
+            )
+        if not isinstance(dataset, h5py.Dataset):
+            raise self.check.error(f"/{path}", "is a group", expected="a column")
+        if dataset.nbytes > _SURE_BYTES and dataset.nbytes > _RATIO * dataset.id.get_storage_size():
+            raise self.check.error(
+                f"/{path}",
+                f"declares {dataset.nbytes} bytes and stores {dataset.id.get_storage_size()}",
+                expected="as many values as are stored",
+                action="check how the file was written",
+            )
+        return dataset
+
+
+def _header(file: h5py.File, source: str) -> tuple[str | None, Header]:
+    values = {name: attribute(file, name) for name in file.attrs}
+    body_model = values.pop("body_model", None)
+    if body_model not in {None, *POSE_SIZE}:
+        raise PredictionError(
+            f"{source}: attribute body_model is {body_model!r}", expected=f"one of {', '.join(POSE_SIZE)}"
+        )
+    try:
+        return body_model, msgspec.convert(values, Header)
+    except msgspec.ValidationError as error:
+        raise typed_fault(error, source) from error
+
+
+def hdf5_image(table: PredictionTable) -> memoryview:
+    """The bytes of the HDF5 form of a table; the same table always gives the same bytes.
+
+    The image is made in memory, because HDF5 does not survive a full disk.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=("earliest", "v108")) as file:
+        put_attribute(file, "format", FORMAT)
+        for name in (*HEADER_FIELDS, "body_model"):
+            value = getattr(table, name)
+            if value is not None:
+                put_attribute(file, name, "m" if name == "units" else value)
+        _put(file, "frames/id", table.frame_ids)
+        _put(file, "frames/person_start", table.person_start)
+        file.require_group("persons")
+        for name, column in table.persons.items():
+            _put(file, f"persons/{name}", column)
+        if table.loose_start is not None:
+            _put(file, "frames/loose_start", table.loose_start)
+            for name, column in table.loose.items():
+                _put(file, f"loose_joints/{name}", column)
+    return buffer.getbuffer()
+
+
+def _put(file: h5py.File, path: str, column: npt.NDArray[Any]) -> None:
+    values = packed(column)
+    if values.dtype.kind == "S":
+        values = values.astype(h5py.string_dtype("utf-8", values.dtype.itemsize))
+    options: dict[str, Any] = {}
+    if values.size:  # HDF5 knows no chunks of nothing
+        rows = min(len(values), max(1, _CHUNK_BYTES // values[0].nbytes))
+        options = {"chunks": (rows, *values.shape[1:]), "compression": "gzip"}
+        options |= {"compression_opts": _GZIP_LEVEL, "shuffle": True}
+    file.create_dataset(path, data=values, track_times=False, **options)
