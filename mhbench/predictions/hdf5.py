@@ -23,7 +23,7 @@ from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT, He
 from mhbench.predictions.faults import typed_fault
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
 from mhbench.predictions.table import LOOSE_COLUMNS, PAYLOADS, PERSON_COLUMNS, PredictionTable
-from mhbench.shards.layout import attribute, packed, put_attribute, unpacked
+from mhbench.shards.layout import packed, put_attribute, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,7 +230,7 @@ class _Reader:
 
 
 def _header(file: h5py.File, source: str) -> tuple[str | None, Header]:
-    values = {name: attribute(file, name) for name in file.attrs}
+    values = {name: _attribute(file, name) for name in file.attrs}
     body_model = values.pop("body_model", None)
     if body_model not in {None, *POSE_SIZE}:
         raise PredictionError(
@@ -240,6 +240,16 @@ def _header(file: h5py.File, source: str) -> tuple[str | None, Header]:
         return body_model, msgspec.convert(values, Header)
     except msgspec.ValidationError as error:
         raise typed_fault(error, source) from error
+
+
+def _attribute(file: h5py.File, name: str) -> Any:
+    """An attribute as text, a list of texts, or a number, of whatever length the writer chose."""
+    value = file.attrs[name]
+    if isinstance(value, np.ndarray):
+        return [word.decode() if isinstance(word, bytes) else word for word in value.ravel().tolist()]
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def hdf5_image(table: PredictionTable) -> memoryview:
@@ -272,7 +282,7 @@ def _put(file: h5py.File, path: str, column: npt.NDArray[Any]) -> None:
         values = values.astype(h5py.string_dtype("utf-8", values.dtype.itemsize))
     options: dict[str, Any] = {}
     if values.size:  # HDF5 knows no chunks of nothing
-        rows = min(len(values), max(1, _CHUNK_BYTES // values[0].nbytes))
+        rows = min(len(values), max(1, _CHUNK_BYTES * len(values) // values.nbytes))
         options = {"chunks": (rows, *values.shape[1:]), "compression": "gzip"}
         options |= {"compression_opts": _GZIP_LEVEL, "shuffle": True}
     file.create_dataset(path, data=values, track_times=False, **options)

@@ -109,10 +109,10 @@ def _values(name: str, block: npt.NDArray[Any], decimals: int | None) -> Iterato
         yield from (None if track < 0 else track for track in block.tolist())
     else:
         missing = np.isnan(block)
-        absent = missing.reshape(len(block), -1).all(axis=1) if block.ndim > 1 else missing
+        absent = missing.all(axis=tuple(range(1, block.ndim)))
         rows = rounded(block, decimals, pixels=name in _PIXEL_COLUMNS).tolist()
         if name in _ROW_COLUMNS:
-            for person, joint in np.argwhere(missing.reshape(*block.shape[:2], -1).any(axis=2)).tolist():
+            for person, joint in np.argwhere(missing.any(axis=tuple(range(2, block.ndim)))).tolist():
                 rows[person][joint] = None
         yield from (None if gone else row for gone, row in zip(absent.tolist(), rows, strict=True))
 
