@@ -8,7 +8,7 @@ import numpy as np
 
 from mhbench.errors import UsageError
 from mhbench.frames import JointFlag
-from mhbench.heatmaps.association import people_of_peaks
+from mhbench.heatmaps.body_association import associate_by_body, body_distances
 from mhbench.heatmaps.camera_space import to_camera
 from mhbench.heatmaps.decoding import peaks
 from mhbench.heatmaps.rendering import HeatmapBuffer
@@ -64,6 +64,8 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
     shards = open_shards(data, dataset=dataset)
     skeleton_name = _only_skeleton(shards)
     joints = skeleton(skeleton_name).joints
+    order = trunk_first(skeleton_name)
+    distances = body_distances(_labelled_joints(table) for table in shards.tables())
 
     def frames() -> Iterator[Predicted]:
         buffer: HeatmapBuffer | None = None
@@ -76,11 +78,24 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
                     buffer = HeatmapBuffer(grid)
                 found, confidence = peaks(frame.heatmaps(joints, out=buffer))
                 points = to_camera(grid, found, table.camera(row))
-                people, scores = people_of_peaks(joints, found[:, 0], points, confidence)
-                yield frame.id, people, scores
+                known = np.isfinite(points).all(axis=1)
+                people = associate_by_body(
+                    np.column_stack([found[:, 0], points])[known], confidence[known], distances, order
+                )
+                yield frame.id, people.joints, people.confidence.mean(axis=1)
                 number += 1
 
     return _table("gt-heatmaps", shards.dataset, skeleton_name, frames())
+
+
+def trunk_first(skeleton_name: str) -> tuple[int, ...]:
+    """The joints of a skeleton from its trunk outwards: by the number of bones to the root of the tree."""
+    parents = skeleton(skeleton_name).parents
+
+    def depth(joint: int) -> int:
+        return 0 if parents[joint] < 0 else 1 + depth(parents[joint])
+
+    return tuple(sorted(range(len(parents)), key=depth))
 
 
 RUNNERS: Final[dict[str, Runner]] = {"gt": run_ground_truth, "gt-heatmaps": run_ground_truth_heatmaps}

@@ -12,6 +12,7 @@ from mhbench.heatmaps.rendering import render_sparse
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
 from mhbench.report.frame_picture import HeatmapViews, Overlay, draw_frame
+from mhbench.report.images import read_image
 from mhbench.shards.files import write_atomically
 from mhbench.shards.reading import open_shards
 
@@ -60,7 +61,7 @@ def view_frame(
             views = None
     figure = draw_frame(
         table,
-        image=None if raw is None else _read_image(raw, table),
+        image=None if raw is None else read_image(raw, table),
         heatmaps=views,
         overlay=None if predictions is None else overlay_of(table, predictions),
     )
@@ -93,21 +94,6 @@ def _frame_table(shards: Shards, number: int) -> FrameTable:
             return table.select(np.array([number]))
         number -= table.frame_count
     raise AssertionError(f"frame {number} is beyond the shards")  # _find gave it
-
-
-def _read_image(raw: Path, table: FrameTable) -> npt.NDArray[np.uint8] | None:
-    from PIL import Image  # noqa: PLC0415 - only for pictures
-
-    if "image" not in table.frames or not (raw / str(table.frames["image"][0])).is_file():
-        return None
-    path = raw / str(table.frames["image"][0])
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error}", expected="an image", action="extract or copy it again"
-        ) from error
 
 
 def heatmap_views(grid: Grid, centres: npt.NDArray[np.int16]) -> HeatmapViews:

@@ -19,6 +19,7 @@ from mhbench.cli.options import data_option
 @click.option(
     "--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page to this folder."
 )
+@click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the images of the report.")
 @click.option("--details", type=click.Path(path_type=Path), help="Write one row per person (.csv or .h5).")
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, help="Draws of the 95 % intervals.")
 @click.option("--min-score", type=float, help="Leave out people with a lower score.")
@@ -35,6 +36,7 @@ def command(
     data: Path,
     out: Path | None,
     report: Path | None,
+    raw: Path | None,
     details: Path | None,
     bootstrap: int,
     min_score: float | None,
@@ -77,5 +79,5 @@ def command(
     if report is not None:
         from mhbench.report import write_report  # noqa: PLC0415
 
-        click.echo(f"report: {write_report(evaluation, predictions, data, report)}")
+        click.echo(f"report: {write_report(evaluation, predictions, data, report, raw=raw)}")
     return 1 if evaluation.result.partial else 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mhbench.frames import JointFlag
 from mhbench.report.style import PREDICTION, QUIET, RC, colour
@@ -66,15 +67,14 @@ def draw_frame(
     with mpl.rc_context({**RC, "axes.grid": False}):
         figure = Figure(figsize=(13, 8), layout="constrained", dpi=100)
         figure.suptitle(title or str(table.frames["id"][0]), x=0.01, ha="left", fontsize=11)
-        grid = figure.add_gridspec(2, 3, width_ratios=(2, 1, 1), height_ratios=(1, 1))
-        picture = figure.add_subplot(grid[:, 0] if heatmaps is None else grid[0, 0])
-        _draw_picture(picture, table, image, overlay)
-        has_3d = "joints3d" in table.persons
-        if has_3d:
-            _draw_space(figure.add_subplot(grid[0, 1:], projection="3d"), table, overlay)
-            _draw_above(figure.add_subplot(grid[1, 1:]), table, overlay)
+        grid = figure.add_gridspec(2, 2, width_ratios=(5, 4))
+        _draw_picture(figure.add_subplot(grid[0 if heatmaps else slice(None), 0]), table, image, overlay)
+        if "joints3d" in table.persons:
+            _draw_space(figure.add_subplot(grid[0, 1], projection="3d"), table, overlay)
+            _draw_above(figure.add_subplot(grid[1, 1]), table, overlay)
         if heatmaps is not None:
-            _draw_heatmaps(figure.add_subplot(grid[1, 0]), heatmaps)
+            below = grid[1, 0].subgridspec(2, 1)
+            _draw_heatmaps(figure.add_subplot(below[0]), figure.add_subplot(below[1]), heatmaps)
     return figure
 
 
@@ -112,8 +112,11 @@ def _draw_space(axes: Any, table: FrameTable, overlay: Overlay | None) -> None:
     axes.set_xlabel("x right (m)")
     axes.set_ylabel("z away (m)")
     axes.set_zlabel("up (m)")
+    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.set_major_locator(MaxNLocator(4))
     axes.view_init(elev=12, azim=-70)
     axes.set_aspect("equal")
+    axes.set_box_aspect(None, zoom=1.25)
     axes.set_title("3D, camera frame")
 
 
@@ -136,28 +139,22 @@ def _draw_above(axes: Axes, table: FrameTable, overlay: Overlay | None) -> None:
     axes.set_title("from above")
 
 
-def _draw_heatmaps(axes: Axes, views: HeatmapViews) -> None:
+def _draw_heatmaps(front: Axes, above: Axes, views: HeatmapViews) -> None:
+    """The largest value over joints and depth from the front, and over joints and rows from above."""
     width, height = views.size
-    axes.imshow(views.front, cmap="magma", vmin=0, vmax=1, extent=(0, width, height, 0), aspect="auto")
-    occupied = np.flatnonzero(views.above.max(axis=1) > 0)
-    axes.set(xticks=[], yticks=[])
-    axes.set_title("heatmaps: largest value over joints and depth; below, from above")
-    if not occupied.size:
-        return
-    first, last = max(int(occupied[0]) - 3, 0), min(int(occupied[-1]) + 4, len(views.above))
+    front.imshow(views.front, cmap="magma", vmin=0, vmax=1, extent=(0, width, height, 0), aspect="auto")
+    front.set(xticks=[], yticks=[])
+    front.set_title("heatmaps from the front")
     near, far = views.extent
     step = (far - near) / (len(views.above) - 1)
-    inset = axes.inset_axes((0.0, -0.62, 1.0, 0.55))
-    inset.imshow(
-        views.above[first:last],
-        cmap="magma",
-        vmin=0,
-        vmax=1,
-        aspect="auto",
-        origin="lower",
-        extent=(0, width, near + first * step, near + last * step),
-    )
-    inset.set(xticks=[], ylabel="depth (m)")
+    occupied = np.flatnonzero(views.above.max(axis=1) > 0)
+    first, last = (max(occupied[0] - 3, 0), occupied[-1] + 4) if occupied.size else (0, len(views.above))
+    shown = views.above[first:last]
+    depths = (near + first * step, near + (first + len(shown)) * step)
+    extent = (0, width, *depths)
+    above.imshow(shown, cmap="magma", vmin=0, vmax=1, aspect="auto", origin="lower", extent=extent)
+    above.set(xticks=[], ylabel="distance (m)")
+    above.set_title("heatmaps from above")
 
 
 def _limbs(

@@ -13,6 +13,7 @@ import numpy as np
 from mhbench.protocol_words import protocol_in_words
 from mhbench.report import figures
 from mhbench.report.frame_picture import Overlay, draw_frame
+from mhbench.report.images import read_image
 from mhbench.scoring.intervals import by_key, key_intervals, sequence_blocks
 from mhbench.shards.files import write_atomically
 
@@ -30,7 +31,9 @@ WORST_FRAMES: Final = 6
 DRAWS: Final = 500
 
 
-def write_report(evaluation: Evaluation, predictions: Path, data: Path, folder: Path) -> Path:
+def write_report(
+    evaluation: Evaluation, predictions: Path, data: Path, folder: Path, *, raw: Path | None = None
+) -> Path:
     """Write `index.html` and the result's JSON into a folder and return the page's path.
 
     Args:
@@ -38,6 +41,7 @@ def write_report(evaluation: Evaluation, predictions: Path, data: Path, folder: 
         predictions: the predictions file, read again for the worst frames.
         data: folder of the shards, read again for the worst frames.
         folder: made if it does not exist.
+        raw: raw root, for the images of the worst frames; a plain canvas without it.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -47,7 +51,7 @@ def write_report(evaluation: Evaluation, predictions: Path, data: Path, folder: 
         protocol=protocol_in_words(evaluation.protocol),
         tables=_tables(evaluation.result.breakdown),
         figures=_figures(evaluation),
-        worst=_worst_frames(evaluation, predictions, data),
+        worst=_worst_frames(evaluation, predictions, data, raw),
     )
     write_atomically(folder / "result.json", evaluation.result.to_json())
     write_atomically(folder / "index.html", page.encode())
@@ -90,7 +94,7 @@ def _figures(evaluation: Evaluation) -> list[str]:
 
 
 def worst_frames(evaluation: Evaluation, count: int = WORST_FRAMES) -> npt.NDArray[np.int64]:
-    """Rows of the frames with the largest badness: mean error of its people, half a metre per miss or extra."""
+    """Rows of the worst frames: mean distance of the people in it, the matching limit per miss or extra."""
     records = evaluation.records
     penalty = evaluation.protocol.matching.limit_m
     badness = np.where(records.matched, np.nan_to_num(records.distance_m), penalty)
@@ -101,7 +105,9 @@ def worst_frames(evaluation: Evaluation, count: int = WORST_FRAMES) -> npt.NDArr
     return order[mean[order] > 0]
 
 
-def _worst_frames(evaluation: Evaluation, predictions: Path, data: Path) -> list[dict[str, Any]]:
+def _worst_frames(
+    evaluation: Evaluation, predictions: Path, data: Path, raw: Path | None
+) -> list[dict[str, Any]]:
     from mhbench.evaluation import predicted_rows  # noqa: PLC0415 - evaluation's caller imports this page
     from mhbench.predictions.reading import read_predictions  # noqa: PLC0415
     from mhbench.shards.reading import open_shards  # noqa: PLC0415
@@ -117,7 +123,7 @@ def _worst_frames(evaluation: Evaluation, predictions: Path, data: Path) -> list
         for place in np.flatnonzero(np.isin(shard.frames["id"], ids)):
             frame = shard.select(np.array([place]))
             row = int(predicted_rows(frame, row_of)[0])
-            pictures[str(frame.frames["id"][0])] = _picture(frame, table, row)
+            pictures[str(frame.frames["id"][0])] = _picture(frame, table, row, raw)
     return [{"id": name, "png": pictures[name], **_facts(evaluation, name)} for name in ids]
 
 
@@ -133,14 +139,14 @@ def _facts(evaluation: Evaluation, frame_id: str) -> dict[str, int | float]:
     }
 
 
-def _picture(frame: FrameTable, predictions: PredictionTable, row: int) -> str:
+def _picture(frame: FrameTable, predictions: PredictionTable, row: int, raw: Path | None) -> str:
     people = predictions.people(row) if row >= 0 else slice(0, 0)
     joints3d = predictions.persons["joints3d"][people]
     joints2d = predictions.persons.get("joints2d")
     assert predictions.skeleton is not None  # evaluated predictions name one
     projected = frame.camera(0).project(joints3d) if joints2d is None else joints2d[people]
     overlay = Overlay(predictions.skeleton, projected, joints3d) if predictions.space == "camera" else None
-    figure = draw_frame(frame, overlay=overlay)
+    figure = draw_frame(frame, image=None if raw is None else read_image(raw, frame), overlay=overlay)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=70, metadata={"Software": "mhbench"})
     return base64.b64encode(buffer.getvalue()).decode()
