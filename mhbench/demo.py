@@ -43,8 +43,8 @@ class Demo:
 def run_demo(folder: Path, say: Callable[[str], None] = lambda _: None) -> Demo:
     """Synthetic raw data -> shards -> two prediction sets -> evaluation -> report.
 
-    The two models: the ground truth through its own heatmaps (the upper bound of that representation), and the
-    ground truth with 40 mm of noise, a tenth of the people missing and some invented.
+    The two models: the ground truth through its own heatmaps (the upper bound of that representation), and
+    the ground truth with 40 mm of noise, a tenth of the people missing and some invented.
 
     Args:
         folder: made if it does not exist; `raw`, `shards`, predictions and reports are put there.
