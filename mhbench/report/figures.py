@@ -31,8 +31,9 @@ ERROR_WORDS: Final = {
 def threshold_curve(records: Records) -> str:
     """Share of the scored joints of matched people under a threshold, for every error of the records."""
     figure, axes = _plot(6.0, 3.4)
-    counted = records.scored & records.matched[:, None]
     for number, (name, errors) in enumerate(records.errors.items()):
+        people = records.matched & ~records.rootless if name == "mpjpe" else records.matched
+        counted = records.scored & people[:, None]
         values = np.sort(errors[counted & np.isfinite(errors)])
         if values.size:
             share = 100.0 * np.searchsorted(values, CURVE_MM, side="left") / counted.sum()
