@@ -15,6 +15,7 @@ import numpy as np
 
 from mhbench.kernels import kernel
 from mhbench.synthetic.smpl_body import body
+from mhbench.synthetic.surface import edges_of, neighbour_mean
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -33,6 +34,9 @@ _FLOOR: Final = 5.0  # metres, half the side
 _SKIES: Final = ((206.0, 212.0, 218.0), (150.0, 156.0, 164.0))
 _TILES: Final = ((126.0, 120.0, 112.0), (112.0, 107.0, 100.0))
 _WOOD: Final = (142.0, 104.0, 66.0)
+_SHOES: Final = (54.0, 50.0, 52.0)
+_EYES: Final = (30.0, 24.0, 24.0)
+_LIPS: Final = (166.0, 78.0, 78.0)
 _SKINS: Final = ((232, 190, 165), (198, 146, 112), (141, 94, 66), (92, 62, 48), (245, 208, 186))
 _HAIRS: Final = ((48, 34, 26), (98, 68, 40), (28, 26, 28), (176, 140, 86), (120, 116, 112))
 
@@ -211,35 +215,40 @@ def _stool(height: float, radius: float = 0.17, sides: int = 24, rings: int = 6)
 def _clothes(person: int) -> Floats:
     """Colours (6890, 3) of a person: skin, hair, shirt, trousers and shoes, for dozens of people."""
     hue = (0.58 + person * 0.618034) % 1.0
-    shirt = 255 * np.array(colorsys.hsv_to_rgb(hue, 0.62, 0.88))
-    trousers = 255 * np.array(colorsys.hsv_to_rgb((hue + 0.45) % 1.0, 0.35, 0.42))
     colour = {
-        "skin": np.array(_SKINS[person % len(_SKINS)]),
-        "hair": np.array(_HAIRS[(person * 3 + person // 5) % len(_HAIRS)]),
-        "shirt": shirt,
-        "trousers": trousers,
-        "shoes": np.array([54.0, 50.0, 52.0]),
-        "eyes": np.array([30.0, 24.0, 24.0]),
-        "mouth": np.array([166.0, 78.0, 78.0]),
+        "skin": _SKINS[person % len(_SKINS)],
+        "hair": _HAIRS[(person * 3 + person // 5) % len(_HAIRS)],
+        "shirt": 255 * np.array(colorsys.hsv_to_rgb(hue, 0.62, 0.88)),
+        "trousers": 255 * np.array(colorsys.hsv_to_rgb((hue + 0.45) % 1.0, 0.35, 0.46)),
+        "shoes": _SHOES,
     }
-    return np.stack([colour[part] for part in _parts()]).astype(np.float64)
+    colours = np.array([colour[part] for part in _worn()], dtype=np.float64)
+    # seams run through the middle of triangles, or they would show the mesh
+    colours = 0.4 * colours + 0.6 * neighbour_mean(edges_of(body().triangles), colours)
+    eyes, mouth = _face()
+    colours[eyes], colours[mouth] = _EYES, _LIPS
+    return colours
 
 
 @functools.cache
-def _parts() -> tuple[str, ...]:
+def _worn() -> tuple[str, ...]:
     """What each vertex is dressed in: from the bone that moves it most, and its place at rest."""
     figure = body()
-    points = dict(zip(figure.points, figure.regressor @ figure.template, strict=True))
-    worn = {"hip": "trousers", "knee": "trousers", "pelvis": "trousers", "ankle": "shoes", "foot": "shoes"}
-    worn |= {"neck": "skin", "head": "skin", "elbow": "skin", "wrist": "skin", "hand": "skin"}
+    dress = {"hip": "trousers", "knee": "trousers", "pelvis": "trousers", "ankle": "shoes", "foot": "shoes"}
+    dress |= {"neck": "skin", "head": "skin", "elbow": "skin", "wrist": "skin", "hand": "skin"}
     parts = []
-    for place, weights in zip(figure.template, figure.weights, strict=True):
+    for (_, y, z), weights in zip(figure.template, figure.weights, strict=True):
         joint = figure.joints[int(np.argmax(weights))]
-        part = worn.get(joint.rpartition("_")[2], "shirt")
-        if joint == "smpl_head" and (place[1] > 0.5 or (place[2] < 0.035 and place[1] > 0.39)):
-            part = "hair"
-        for eye in ("left_eye", "right_eye"):
-            part = "eyes" if np.sqrt(((place - points[eye]) ** 2).sum()) < 0.011 else part
-        mouth = np.abs(place - points["jaw"]) < np.array([0.022, 0.006, 0.03])
-        parts.append("mouth" if joint == "smpl_head" and mouth.all() else part)
+        hairy = joint == "smpl_head" and (y > 0.5 or (z < 0.035 and y > 0.39))
+        parts.append("hair" if hairy else dress.get(joint.rpartition("_")[2], "shirt"))
     return tuple(parts)
+
+
+@functools.cache
+def _face() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which vertices are eyes and which are the mouth: (6890,) each."""
+    figure = body()
+    places = dict(zip(figure.points, figure.regressor @ figure.template, strict=True))
+    gaps = [((figure.template - places[eye]) ** 2).sum(axis=1) for eye in ("left_eye", "right_eye")]
+    mouth = np.abs(figure.template - places["jaw"]) < np.array([0.022, 0.006, 0.03])
+    return np.minimum(*gaps) < 0.011**2, mouth.all(axis=1)

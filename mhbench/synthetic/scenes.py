@@ -258,15 +258,21 @@ def _presence(frames: int, people: int, seed: int, *, absences: bool) -> npt.NDA
 
 
 def _ring(names: tuple[str, ...], size: tuple[int, int], seed: int) -> dict[str, Camera]:
-    """Cameras in a ring, looking a little beside the middle, each with its own lens and focal length."""
+    """Cameras in a ring, looking a little beside the middle, each with its own lens and focal length.
+
+    The lens is that of the Panoptic dome's HD cameras, give or take a tenth.
+    """
     width, height = size
     rng = np.random.default_rng((seed, 4))
     turn = rng.uniform(0, 2 * np.pi)
     cameras = {}
     for n, name in enumerate(names):
         angle = turn + 2 * np.pi * n / len(names)
-        centre = np.array([np.cos(angle), np.sin(angle), 0.0]) * rng.uniform(3.2, 4.2)
-        centre[2] = rng.uniform(1.0, 2.6)
+        # every fourth camera stands among the people: some are behind it, others fill its image
+        distance, above = rng.uniform(3.2, 4.2), rng.uniform(1.0, 2.6)
+        if n % 4 == 3:
+            distance, above = 0.3 * distance, 0.7 * above + 0.4
+        centre = np.array([distance * np.cos(angle), distance * np.sin(angle), above])
         focal = rng.uniform(0.73, 0.76) * width
         K = np.array(
             [

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mhbench.synthetic.scenes import Scene
 
 WRITERS: Final[Mapping[str, str]] = {
+    "human36m": "mhbench.synthetic.raw.human36m",
     "panoptic": "mhbench.synthetic.raw.panoptic",
 }
 
@@ -41,6 +42,49 @@ class Written:
 
     folder: Path
     parts: Mapping[str, int]
+
+
+def write_raw(
+    dataset: str,
+    folder: Path,
+    *,
+    frames: int = 20,
+    people: int = 3,
+    motion: str = "mixed",
+    seed: int = 0,
+    cameras: tuple[str, ...] = (),
+    size: tuple[int, int] = (1920, 1080),
+    images: bool = True,
+) -> Written:
+    """Make a scene and write it as the raw tree of a data set (see `scene` and the data set's writer).
+
+    Args:
+        dataset: name of the data set.
+        folder: the raw root.
+        frames: how many.
+        people: how many.
+        motion: what people do.
+        seed: of everything random.
+        cameras: names of the cameras; none means those of the writer.
+        size: width and height of the images in pixels.
+        images: whether to render images.
+
+    Raises:
+        UsageError: an unknown data set, motion or camera, or numbers that make no scene.
+        OutputError: the place is taken, or the disk does not take it.
+    """
+    from mhbench.synthetic.scenes import scene  # noqa: PLC0415 - an unknown name is told before numba loads
+
+    chosen = writer(dataset)
+    made = scene(
+        frames=frames,
+        people=people,
+        motion=motion,
+        seed=seed,
+        cameras=cameras or chosen.CAMERAS,
+        size=size,
+    )
+    return chosen.write(made, folder, seed=seed, images=images)
 
 
 class Writer(Protocol):

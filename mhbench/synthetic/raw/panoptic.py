@@ -185,7 +185,8 @@ def _rounded(values: Floats, digits: int) -> Any:
     """Nested lists of numbers with so many significant digits."""
     if values.ndim > 1:
         return [_rounded(row, digits) for row in values]
-    return [float(f"{value:.{digits}g}") for value in values]
+    numbers = [float(f"{value:.{digits}g}") for value in values]
+    return [int(number) if number.is_integer() else number for number in numbers]
 
 
 def _write_images(scene: Scene, folder: Path, first_frame: int) -> int:
