@@ -17,7 +17,6 @@ import numpy as np
 from mhbench import matching_kernels
 from mhbench.checks import check_shape
 from mhbench.errors import ShapeError
-from mhbench.matching_geometry import box_overlap, boxes, largest_singular_value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -260,7 +259,7 @@ def greedy_2d(
 
     Args:
         target2d: (P, J, 2) px; a person's box holds all joints, the sentinel of invalid ones included.
-        predicted2d: (Q, J, 2) px.
+        predicted2d: (Q, J, 2) px; joints that are NaN are not read.
         valid: (P, J), which true joints the distance reads; all by default.
         least_overlap: least intersection over union of the boxes, sizes with one pixel added.
 
@@ -272,23 +271,10 @@ def greedy_2d(
     check_shape("predicted2d", predicted, "Q J 2", sizes)
     read = np.ones(target.shape[:2], dtype=np.bool_) if valid is None else np.asarray(valid) != 0
     check_shape("valid", read, "P J", sizes)
-    difference = np.where(read[:, None, :, None], predicted[None] - target[:, None], 0.0)
-    # predictions vary slowest, as in the tools: that decides ties
-    distance = largest_singular_value(difference).T
-    overlap = box_overlap(boxes(target), boxes(predicted)).T
     match = np.full(sizes["P"], -1, dtype=np.int64)
-    taken = np.zeros(sizes["Q"], dtype=np.bool_)
-    used = 0
-    for pair in np.argsort(distance, axis=None, kind="stable"):
-        row, person = divmod(int(pair), sizes["P"])
-        if used == sizes["Q"]:
-            break
-        if taken[row] or match[person] >= 0:
-            continue
-        used += 1
-        if overlap[row, person] >= least_overlap:
-            match[person] = row
-            taken[row] = True
+    matching_kernels.greedy_boxes(
+        np.ascontiguousarray(target), np.ascontiguousarray(predicted), read, float(least_overlap), match
+    )
     return match
 
 

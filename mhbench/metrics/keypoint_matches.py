@@ -16,6 +16,7 @@ import numpy as np
 
 from mhbench.errors import InputError, PredictionError, ShapeError, UsageError
 from mhbench.metrics import keypoint_kernels
+from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,35 +44,34 @@ class Convention:
     """What one published tool does differently from another.
 
     Attributes:
-        sigmas: spread of each joint, in units of the square root of the person's area.
+        skeleton: whose joints and sigmas are meant.
         area_factor: None takes the field `area`; a number takes that share of the box.
         ranges: closed area ranges in px^2 by suffix of the statistic; the first one is everything.
         crowd_levels: the images have a crowd index, and the statistics are repeated by its levels.
     """
 
-    sigmas: tuple[float, ...]
+    skeleton: str
     area_factor: float | None
     ranges: dict[str, tuple[float, float]]
     crowd_levels: bool
 
+    @property
+    def sigmas(self) -> tuple[float, ...]:
+        """(J,) spread of each joint, in units of the square root of the person's area."""
+        sigmas = skeleton(self.skeleton).sigmas
+        assert sigmas is not None
+        return sigmas
+
 
 _EVERYTHING: Final = (0.0, 1e5**2)
 _COCO: Final = Convention(
-    # nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles
-    sigmas=(
-        *(0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072),
-        *(0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089),
-    ),
+    skeleton="coco_17",
     area_factor=None,
     ranges={"": _EVERYTHING, "_m": (32.0**2, 96.0**2), "_l": (96.0**2, 1e5**2)},
     crowd_levels=False,
 )
 _CROWDPOSE: Final = Convention(
-    # shoulders, elbows, wrists, hips, knees, ankles, head, neck
-    sigmas=(
-        *(0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
-        *(0.107, 0.107, 0.087, 0.087, 0.089, 0.089, 0.079, 0.079),
-    ),
+    skeleton="crowdpose_14",
     area_factor=0.53,
     ranges={"": _EVERYTHING},
     crowd_levels=True,
