@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
     from mhbench.synthetic.scenes import Scene
 
-WRITERS: Final[Mapping[str, str]] = {
-    "human36m": "mhbench.synthetic.raw.human36m",
-    "panoptic": "mhbench.synthetic.raw.panoptic",
-}
+# data sets that can be written; each is a module of this folder
+WRITERS: Final = ("human36m", "panoptic")
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def writer(dataset: str) -> Writer:
             expected=f"one of: {', '.join(WRITERS)}",
             action="check the spelling",
         )
-    return cast("Writer", importlib.import_module(WRITERS[dataset]))
+    return cast("Writer", importlib.import_module(f"{__name__}.{dataset}"))
 
 
 @contextmanager
