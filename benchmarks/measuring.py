@@ -37,7 +37,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Seconds one call took: the median, and the quartiles and extremes as its spread."""
+    """Seconds one piece of work took: the median, and the quartiles and extremes as its spread."""
 
     name: str
     who: Literal["ours", "peer", "machine"]
@@ -89,13 +89,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One side of a comparison: `call` is measured, `prepare` runs before each call and is not."""
+    """One side of a comparison: `call` does its work `per` times; `prepare` runs before it, unmeasured."""
 
     call: Callable[[], object]
     who: Literal["ours", "peer", "machine"] = "ours"
     prepare: Callable[[], object] | None = None
     note: str = ""
     repeats: int | None = None
+    per: int = 1
 
 
 def measure(
@@ -137,7 +138,7 @@ def _time_once(contender: Contender) -> float:
         contender.prepare()
     start = time.perf_counter()
     contender.call()
-    return time.perf_counter() - start
+    return (time.perf_counter() - start) / contender.per
 
 
 def summarise(

@@ -26,7 +26,6 @@ _HOME: Final = {
     "associate": "association",
     "associate_optimally": "association",
     "head_limits": "association",
-    "people_of_peaks": "association",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

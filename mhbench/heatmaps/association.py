@@ -140,36 +140,6 @@ def associate_optimally(
     return _gather(source, places, sure)
 
 
-def people_of_peaks(
-    joints: Sequence[str],
-    channels: npt.NDArray[np.integer[Any]],
-    points: npt.NDArray[np.floating[Any]],
-    confidence: npt.NDArray[np.floating[Any]],
-) -> tuple[Floats, Floats]:
-    """People from the peaks of one frame, by `associate` with the limits of `head_limits`.
-
-    Args:
-        joints: names of the J joints in channel order.
-        channels: (N,) channel of each peak.
-        points: (N, 3) metres, camera frame; a peak that no point could be found for (NaN) is left out.
-        confidence: (N,) value of each peak.
-
-    Returns:
-        (P, J, 3) metres with NaN for holes; (P,) score: the mean confidence of all J joints, 0 for a hole.
-
-    Raises:
-        ShapeError: the arrays do not fit each other, or a channel is none of the joints.
-        UsageError: no joint can start a person.
-    """
-    sizes = check_shape("channels", channels, "N")
-    check_shape("points", points, "N 3", sizes)
-    check_shape("confidence", confidence, "N", sizes)
-    root, limits = head_limits(joints)
-    known = np.isfinite(points).all(axis=1)
-    found = associate(np.column_stack([channels, points])[known], confidence[known], root=root, limits=limits)
-    return found.joints, found.confidence.mean(axis=1)
-
-
 def head_limits(joints: Sequence[str]) -> tuple[int, tuple[float, ...]]:
     """Root channel and distance limits for `associate`, for any list of joints around a head or neck.
 

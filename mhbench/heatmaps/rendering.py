@@ -184,7 +184,6 @@ def _list_voxels(
     """Sweep over channels, depth bins and rows; `centres` ascend by channel, then by depth bin."""
     _, depth_bins, rows, columns = shape
     near = np.zeros((len(centres), 4), dtype=np.int16)
-    line = np.zeros(columns, dtype=np.float32)
     count = 0
     start = 0
     while start < len(centres):
@@ -200,23 +199,24 @@ def _list_voxels(
                 high += 1
             while low < high and centres[low, 1] + radius < iz:
                 low += 1
-            found = _by_row(centres, low, high, near)
-            base = (channel * depth_bins + iz) * rows * columns
-            count = _list_plane(base, iz, rows, near[:found], patch, radius, line, index, values, count)
+            if low < high:
+                _sort_by_column(centres, low, high, near)
+                base = (channel * depth_bins + iz) * rows * columns
+                found = near[: high - low]
+                count = _list_plane(base, iz, rows, columns, found, patch, radius, index, values, count)
         start = end
     return count
 
 
 @kernel
-def _by_row(centres: npt.NDArray[np.int16], low: int, high: int, near: npt.NDArray[np.int16]) -> int:
-    """Copy the centres low .. high to `near`, ascending by row."""
+def _sort_by_column(centres: npt.NDArray[np.int16], low: int, high: int, near: npt.NDArray[np.int16]) -> None:
+    """Copy the centres low .. high to `near`, ascending by column."""
     for n in range(low, high):
         place = n - low
-        while place > 0 and near[place - 1, 2] > centres[n, 2]:
+        while place > 0 and near[place - 1, 3] > centres[n, 3]:
             near[place] = near[place - 1]
             place -= 1
         near[place] = centres[n]
-    return high - low
 
 
 @kernel
@@ -224,72 +224,36 @@ def _list_plane(
     base: int,
     iz: int,
     rows: int,
+    columns: int,
     near: npt.NDArray[np.int16],
     patch: Volume,
     radius: int,
-    line: npt.NDArray[np.float32],
     index: npt.NDArray[np.int32],
     values: npt.NDArray[np.float32],
     count: int,
 ) -> int:
-    """List one depth bin of one channel; `near` are the centres that reach it, ascending by row."""
-    if len(near) == 0:
-        return count
-    columns = len(line)
-    low, high = 0, 0
-    for iy in range(max(0, near[0, 2] - radius), min(rows, near[-1, 2] + radius + 1)):
-        while high < len(near) and near[high, 2] - radius <= iy:
-            high += 1
-        while low < high and near[low, 2] + radius < iy:
-            low += 1
-        if high - low == 1:
-            _, z, y, x = near[low]
-            first, last = max(0, x - radius), min(columns, x + radius + 1)
-            gaussian = patch[iz - z + radius, iy - y + radius, first - x + radius :]
-            start = base + iy * columns + first
-            for k in range(last - first):
-                index[count + k] = start + k
-            for k in range(last - first):
-                values[count + k] = gaussian[k]
-            count += max(0, last - first)
-        elif high > low:
-            count = _list_row(base, iz, iy, near[low:high], patch, radius, line, index, values, count)
-    return count
-
-
-@kernel
-def _list_row(
-    base: int,
-    iz: int,
-    iy: int,
-    near: npt.NDArray[np.int16],
-    patch: Volume,
-    radius: int,
-    line: npt.NDArray[np.float32],
-    index: npt.NDArray[np.int32],
-    values: npt.NDArray[np.float32],
-    count: int,
-) -> int:
-    """List one row that several centres reach; `line` is all zero before and after."""
-    columns = len(line)
-    for n in range(len(near)):
-        _, z, y, x = near[n]
-        first, last = max(0, x - radius), min(columns, x + radius + 1)
-        gaussian = patch[iz - z + radius, iy - y + radius, first - x + radius :]
-        for k in range(last - first):
-            line[first + k] = max(line[first + k], gaussian[k])
-    # from left to right, one stretch at a time: a cut Gaussian has no zero inside
-    reached = 0
-    while reached < columns:
-        start, end = columns, columns
+    """List one depth bin of one channel; `near` are the centres that reach it, ascending by column."""
+    top, bottom = near[:, 2].min() - radius, near[:, 2].max() + radius + 1
+    for iy in range(max(0, top), min(rows, bottom)):
+        reached = 0
         for n in range(len(near)):
-            first, last = max(reached, near[n, 3] - radius), min(columns, near[n, 3] + radius + 1)
-            if first < last and first < start:
-                start, end = first, last
-        for ix in range(start, end):
-            index[count] = base + iy * columns + ix
-            values[count] = line[ix]
-            count += 1
-            line[ix] = 0
-        reached = end
+            _, z, y, x = near[n]
+            if abs(y - iy) > radius:
+                continue
+            first, last = max(0, x - radius), min(columns, x + radius + 1)
+            if first >= last:
+                continue
+            gaussian = patch[iz - z + radius, iy - y + radius, first - x + radius :]
+            # columns that a centre to the left has listed are the last in the list
+            shared = max(0, reached - first)
+            for k in range(shared):
+                values[count - shared + k] = max(values[count - shared + k], gaussian[k])
+            start = base + iy * columns + first
+            added = last - first - shared
+            for k in range(added):
+                index[count + k] = start + shared + k
+            for k in range(added):
+                values[count + k] = gaussian[shared + k]
+            count += added
+            reached = last
     return count

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mhbench.errors import ShapeError, UsageError
-from mhbench.heatmaps import associate, associate_optimally, head_limits, people_of_peaks
+from mhbench.heatmaps import associate, associate_optimally, head_limits
 from mhbench.heatmaps.association import HEAD_LIMITS, REFINER_LIMITS
 from mhbench.skeletons import skeleton
 
@@ -117,23 +117,12 @@ def test_the_limits_of_named_joints():
 
 
 @pytest.mark.parametrize("name", ["panoptic_19", "h36m_32", "smpl_24", "jta_22", "mpi_28", "loco_14"])
-def test_people_of_peaks_for_the_skeletons_of_the_data_sets(name):
+def test_people_of_every_skeleton_with_a_head_or_neck_are_found(name):
     joints = skeleton(name).joints
     places, points, confidence = crowd(joints=len(joints))
-    people, scores = people_of_peaks(joints, points[:, 0].astype(np.int16), points[:, 1:], confidence)
-    assert np.array_equal(people[np.argsort(people[:, 0, 0])], places)
-    assert scores.shape == (6,)
-    assert sorted(scores) == pytest.approx(sorted(confidence.reshape(6, -1).mean(axis=1)))
-
-
-def test_peaks_without_a_place_are_left_out():
-    places, points, confidence = crowd(people=1)
-    points[3, 1:] = np.nan
-    people, _ = people_of_peaks(
-        skeleton("loco_14").joints, points[:, 0].astype(int), points[:, 1:], confidence
-    )
-    assert np.isnan(people[0, 3]).all()
-    assert np.array_equal(np.delete(people[0], 3, axis=0), np.delete(places[0], 3, axis=0))
+    root, limits = head_limits(joints)
+    found = associate(points, confidence, root=root, limits=limits).joints
+    assert np.array_equal(found[np.argsort(found[:, 0, 0])], places)
 
 
 def test_bad_detections_are_refused():
