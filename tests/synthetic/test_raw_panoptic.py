@@ -184,7 +184,7 @@ def test_wrong_names_are_refused(made, tmp_path):
         panoptic.write(made, tmp_path, joints=17)
     with pytest.raises(UsageError, match="HD camera '00_31'"):
         panoptic.write(scene(frames=1, people=1, cameras=("00_31",)), tmp_path)
-    with pytest.raises(UsageError, match="one of: .*panoptic"):
+    with pytest.raises(UsageError, match=r"one of: .*panoptic"):
         writer("panoptik")
 
 
