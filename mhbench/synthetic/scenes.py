@@ -225,7 +225,9 @@ def _plans(motion: str, people: int, seed: int) -> list[_Plan]:
         angle = turn + 2 * np.pi * n / max(people, 1) + rng.uniform(-0.15, 0.15)
         place = circle * rng.uniform(0.85, 1.15) * np.array([np.cos(angle), np.sin(angle)])
         yaw = angle + np.pi + rng.uniform(-0.5, 0.5)
-        radius = rng.uniform(1.2, 1.5) + 0.35 * (n % 8) if motion == "walk" else circle + rng.uniform(0.6, 1.2)
+        radius = circle + rng.uniform(0.6, 1.2)
+        if motion == "walk":
+            radius = rng.uniform(1.2, 1.5) + 0.35 * (n % 8)
         if kind == "crowd":
             # a sunflower: everybody has a neighbour at less than an arm's length, however many there are
             angle = turn + n * np.pi * (3 - np.sqrt(5))
