@@ -24,6 +24,7 @@ from mhbench.scoring.intervals import (
     Groups,
     averaging_groups,
     by_key,
+    empty_groups,
     headline,
     intervals,
     resampling_units,
@@ -273,7 +274,7 @@ def _result(
             options=options.options,
             resampled=resampled if bounds else "",
         ),
-        comparable=_comparable(protocol, predictions, scored, options, counts),
+        comparable=_comparable(protocol, predictions, scored, options, counts, empty_groups(groups)),
         model=predictions.model or "unnamed",
         trained_on=predictions.trained_on,
         dataset=predictions.dataset,
@@ -304,8 +305,11 @@ def _comparable(
     scored: _Scored,
     options: EvaluationOptions,
     counts: Counts,
+    empty: list[str],
 ) -> Comparable:
     reasons = [f"option {name} = {value}" for name, value in options.options.items()]
+    if empty:
+        reasons.append(f"no frames of {', '.join(empty)}: the mean is over fewer groups")
     if counts.frames_missing:
         reasons.append(f"{counts.frames_missing} of {counts.frames} expected frames are not predicted")
     if not scored.complete:

@@ -57,6 +57,11 @@ def averaging_groups(records: Records, protocol: Protocol) -> Groups:
     return Groups(of_frame, tuple(protocol.averaging.groups))
 
 
+def empty_groups(groups: Groups) -> list[str]:
+    """Names of the groups that have no frame at all."""
+    return [name for number, name in enumerate(groups.names) if not np.any(groups.of_frame == number)]
+
+
 def resampling_units(records: Records, protocol: Protocol) -> Units:
     """Units of the protocol, or blocks of frames inside each sequence where they are fewer than ten."""
     by = "id" if protocol.averaging.resample == "image" else "sequence"
