@@ -162,12 +162,12 @@ def _joint_errors(
                 mapped[PELVIS, axis] = 0.0 if relative else predicted[row, PELVIS, axis]
             for joint in chain:
                 parent = parents[joint]
-                true_length = np.sqrt(np.sum((target[person, joint] - target[person, parent]) ** 2))
-                bone = predicted[row, joint] - predicted[row, parent]
-                length = np.sqrt(np.sum(bone**2))
+                true_length = _bone_length(target[person], joint, parent)
+                length = _bone_length(predicted[row], joint, parent)
                 for axis in range(3):
+                    bone = predicted[row, joint, axis] - predicted[row, parent, axis]
                     # a bone of length 0 has no direction
-                    step = bone[axis] * true_length / length if length > 0 else np.nan
+                    step = bone * true_length / length if length > 0 else np.nan
                     mapped[joint, axis] = mapped[parent, axis] + step
         for joint in range(17):
             total = 0.0
@@ -175,6 +175,17 @@ def _joint_errors(
                 origin = target[person, PELVIS, axis] if relative else 0.0
                 total += (mapped[joint, axis] - (target[person, joint, axis] - origin)) ** 2
             errors[person, joint] = np.sqrt(total)
+
+
+@kernel
+def _bone_length(pose: Floats, joint: int, parent: int) -> float:
+    return float(
+        np.sqrt(
+            (pose[joint, 0] - pose[parent, 0]) ** 2
+            + (pose[joint, 1] - pose[parent, 1]) ** 2
+            + (pose[joint, 2] - pose[parent, 2]) ** 2
+        )
+    )
 
 
 def _score(errors: Floats, match: Ints, hidden: npt.NDArray[np.bool_] | None) -> MupotsScore:

@@ -104,7 +104,11 @@ def _mark_right(
         nearest = -1
         least = FARTHEST_MM
         for person in range(start[image], start[image + 1]):
-            distance = np.sqrt(np.sum((roots[person] - predicted[row]) ** 2))
+            distance = np.sqrt(
+                (roots[person, 0] - predicted[row, 0]) ** 2
+                + (roots[person, 1] - predicted[row, 1]) ** 2
+                + (roots[person, 2] - predicted[row, 2]) ** 2
+            )
             if distance < least:
                 nearest = person
                 least = distance
