@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.cameras import Camera
+from mhbench.checks import check_shape
 from mhbench.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -124,14 +125,21 @@ class FrameTable:
         if "id" not in self.frames:
             raise ShapeError("the frame table has no column 'id'", expected="one id per frame")
         start = self.person_start
-        if start.shape != (self.frame_count + 1,) or start[0] != 0 or np.any(np.diff(start) < 0):
+        offsets = start.shape == (self.frame_count + 1,) and start.dtype == np.int64
+        if not offsets or start[0] != 0 or np.any(np.diff(start) < 0):
             raise ShapeError(
                 f"person_start of {self.dataset}/{self.split} is no list of offsets",
-                expected=f"{self.frame_count + 1} ascending numbers from 0",
+                expected=f"{self.frame_count + 1} ascending int64 numbers from 0",
+            )
+        if len(set(self.frames["id"].tolist())) != self.frame_count:
+            raise ShapeError(
+                f"two frames of {self.dataset}/{self.split} have the same id", expected="ids that are unique"
             )
         _check_columns("frames", self.frames, FRAME_COLUMNS, self.frame_count)
         _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count)
         for name, joint_set in self.sets.items():
+            if unknown := sorted(set(joint_set.columns) - set(SET_COLUMNS)):
+                raise ShapeError(f"sets/{name} has a column {unknown[0]!r}", expected=", ".join(SET_COLUMNS))
             _check_columns(f"sets/{name}", joint_set.columns, PERSON_COLUMNS, self.person_count)
 
     @property
@@ -166,13 +174,33 @@ class FrameTable:
                 action="use a data set with calibrated cameras",
             )
         columns = self.frames
-        known = {name: columns[name][frame] for name in ("K", "distortion", "R", "t") if name in columns}
-        sizes = {name: int(columns[name][frame]) for name in ("width", "height") if name in columns}
-        return Camera(**{"distortion": np.zeros(8), **known}, lens=self.lens, **sizes)
+        known = {name: columns[name][frame] for name in ("distortion", "R", "t") if name in columns}
+        return Camera(
+            columns["K"][frame],
+            **{"distortion": np.zeros(8), **known},
+            lens=self.lens,
+            width=int(columns["width"][frame]) if "width" in columns else 0,
+            height=int(columns["height"][frame]) if "height" in columns else 0,
+        )
 
     def select(self, frames: npt.NDArray[Any]) -> FrameTable:
-        """The table of the given frames only: a boolean mask or ascending row numbers."""
-        rows = np.flatnonzero(frames) if frames.dtype == np.bool_ else np.asarray(frames, dtype=np.int64)
+        """The table of the given frames only.
+
+        Args:
+            frames: (F,) boolean mask, or ascending row numbers.
+
+        Raises:
+            ShapeError: the mask has another length, or the numbers do not ascend within the table.
+        """
+        if frames.dtype == np.bool_:
+            check_shape("frames", frames, "F", {"F": self.frame_count})
+            rows = np.flatnonzero(frames)
+        else:
+            rows = np.asarray(frames, dtype=np.int64)
+        if rows.size and (np.any(np.diff(rows) <= 0) or rows[0] < 0 or rows[-1] >= self.frame_count):
+            raise ShapeError(
+                "the row numbers do not ascend within the table", expected=f"0 .. {self.frame_count - 1}"
+            )
         counts = np.diff(self.person_start)[rows]
         start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         people = np.repeat(self.person_start[rows] - start[:-1], counts) + np.arange(start[-1])
@@ -194,6 +222,8 @@ def concatenate(tables: Sequence[FrameTable]) -> FrameTable:
     Raises:
         ShapeError: the tables differ in data set, split, skeleton, lens, columns or joint sets.
     """
+    if not tables:
+        raise ShapeError("there are no tables to join", expected="at least one")
     first = tables[0]
     for table in tables[1:]:
         if _kind(table) != _kind(first):
@@ -221,9 +251,17 @@ def concatenate(tables: Sequence[FrameTable]) -> FrameTable:
 
 
 def _kind(table: FrameTable) -> tuple[object, ...]:
-    sets = {name: (one.skeleton, set(one.columns)) for name, one in table.sets.items()}
+    sets = {name: (one.skeleton, _rows(one.columns)) for name, one in table.sets.items()}
     names = (table.dataset, table.split, table.skeleton, table.lens)
-    return (*names, set(table.frames), set(table.persons), sets)
+    return (*names, _rows(table.frames), _rows(table.persons), sets)
+
+
+def _rows(columns: Columns) -> dict[str, object]:
+    """Kind and shape of a row of each column; texts may differ in length."""
+    return {
+        name: ("text" if column.dtype.kind == "U" else column.dtype, column.shape[1:])
+        for name, column in columns.items()
+    }
 
 
 def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], rows: int) -> None:
@@ -236,8 +274,9 @@ def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], ro
         raise ShapeError(f"{scope}: the joint columns have {sorted(joints)} joints", expected="one number")
     sizes = {"J": joints.pop() if joints else 0}
     for name, column in columns.items():
-        if len(column) != rows:
-            raise ShapeError(f"{scope}/{name} has {len(column)} rows", expected=f"{rows} rows")
+        if column.ndim == 0 or len(column) != rows:
+            have = len(column) if column.ndim else "no"
+            raise ShapeError(f"{scope}/{name} has {have} rows", expected=f"{rows} rows")
         if name not in known:
             continue
         want = tuple(sizes[size] if isinstance(size, str) else size for size in known[name].row)
@@ -245,7 +284,8 @@ def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], ro
         if column.shape[1:] != want or (
             column.dtype.kind != "U" if text else column.dtype != np.dtype(known[name].dtype)
         ):
+            shape = [rows, *(sizes["J"] or "J" if size == "J" else size for size in known[name].row)]
             raise ShapeError(
                 f"{scope}/{name} is {column.dtype}{list(column.shape)}",
-                expected=f"{known[name].dtype}[{rows}, {', '.join(map(str, want))}] ({known[name].meaning})",
+                expected=f"{known[name].dtype}[{', '.join(map(str, shape))}] ({known[name].meaning})",
             )
