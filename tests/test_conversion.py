@@ -329,6 +329,8 @@ def test_the_command_line_tells_done_done_in_part_and_refused_apart(raw, out):
     check = [sys.executable, "-m", "mhbench", "verify", out / "fake"]
     assert subprocess.run(check, capture_output=True, check=False).returncode == 0
     (out / "fake" / "all" / "walk1.00_01.h5").write_bytes(b"")
+    assert subprocess.run([*check[:-1], out], capture_output=True, check=False).returncode == 2
+    assert subprocess.run([*check[:-1], raw], capture_output=True, check=False).returncode == 2
     broken = subprocess.run(check, capture_output=True, text=True, check=False)
     assert broken.returncode == 2
     assert "all/walk1.00_01.h5" in broken.stdout

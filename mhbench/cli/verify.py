@@ -15,23 +15,14 @@ def command(folder: Path) -> int:
     \b
     mhbench verify shards/panoptic
     """
-    from mhbench.shards.verification import verify  # noqa: PLC0415 - commands import their work when called
+    from mhbench.shards.index import dataset_folders  # noqa: PLC0415 - commands import their work when called
+    from mhbench.shards.verification import verify  # noqa: PLC0415
 
-    checked = verify(folder)
-    click.echo(
-        f"{checked.dataset}: {checked.shards} shards, {checked.frames} frames, {checked.persons} people"
-    )
-    if checked.failed:
-        click.echo(
-            f"  {checked.failed} items have no shard because they failed; {folder / 'index.json'} says why"
-        )
-    width = max((len(fault.path) for fault in checked.faults), default=0)
-    for fault in checked.faults:
-        click.echo(f"  {fault.path:<{width}}  {fault.what}")
-    if not checked.faults:
-        click.echo("  all are as the index says")
-        return 0
-    click.echo(
-        f"{len(checked.faults)} faults; delete the named shards and run `mhbench convert` again", err=True
-    )
-    return 2
+    faults = 0
+    for place in dataset_folders(folder):
+        checked = verify(place)
+        faults += len(checked.faults)
+        click.echo(str(checked))
+    if faults:
+        click.echo(f"{faults} faults; delete the named files and run `mhbench convert` again", err=True)
+    return 2 if faults else 0

@@ -14,7 +14,7 @@ _HOME: Final = {
     "no_heatmaps": "heatmap_forms",
     "open_shards": "reading",
     "Shards": "reading",
-    "Frame": "reading",
+    "Frame": "single_frame",
     "read_table": "tables",
     "shard_info": "tables",
     "ShardInfo": "tables",

@@ -60,6 +60,23 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
     failed: tuple[FailedItem, ...] = ()
 
 
+def dataset_folders(path: Path) -> list[Path]:
+    """The folders of data sets at a path: itself, or those in it.
+
+    Raises:
+        MissingInputError: nothing was converted there.
+    """
+    candidates = [path, *sorted(one for one in path.glob("*") if one.is_dir())]
+    found = [one for one in candidates if (one / INDEX_NAME).is_file() or (one / JOURNAL_FOLDER).is_dir()]
+    if not found:
+        raise MissingInputError(
+            f"nothing was converted to {path}",
+            expected=f"a data set's folder with {INDEX_NAME} or {JOURNAL_FOLDER}/, or the folder above it",
+            action="run `mhbench convert`, or check the path",
+        )
+    return found
+
+
 def read_index(folder: Path) -> Index:
     """The index of a data set's folder.
 

@@ -41,6 +41,16 @@ class Verification:
     failed: int
     faults: tuple[Fault, ...]
 
+    def __str__(self) -> str:
+        lines = [f"{self.dataset}: {self.shards} shards, {self.frames} frames, {self.persons} people"]
+        if self.failed:
+            lines.append(
+                f"  {self.failed} items failed and have no shard; {self.folder / INDEX_NAME} says why"
+            )
+        width = max((len(fault.path) for fault in self.faults), default=0)
+        lines += [f"  {fault.path:<{width}}  {fault.what}" for fault in self.faults]
+        return "\n".join(lines if self.faults else [*lines, "  all as the index says"])
+
 
 def verify(folder: Path) -> Verification:
     """Check every shard of a data set's folder against its index, and the folder for strange files.
