@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mhbench.frames import FrameTable
 
 DATASETS: Final[Mapping[str, str]] = {
+    "human36m": "mhbench.datasets.human36m",
     "panoptic": "mhbench.datasets.panoptic",
 }
 

@@ -1,0 +1,276 @@
+"""A scene as a subject of Human3.6M: metadata.xml, pose files in one of the folder trees, and images.
+
+Every person becomes a take, as the data set has one actor at a time. World, camera and pixels are those of
+the files: millimetres, z up; camera positions and Euler angles in `w0`; a lens of its own. The real
+metadata.xml holds more (skeletons, measurements, thresholds) than is written here.
+Sources of the layout: una-dinosauria/3d-pose-baseline, anibali/h36m-fetch, facebookresearch/VideoPose3D.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from mhbench.errors import UsageError
+from mhbench.synthetic.raw import Written, new_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.cameras import Camera
+    from mhbench.synthetic.scenes import Scene
+
+    Floats = npt.NDArray[np.float64]
+
+Tree = Literal["official", "renamed", "derived"]
+
+CAMERAS: tuple[str, ...] = ("54138969", "55011271", "58860488", "60457274")
+HEIGHTS: Final = (1002, 1000, 1000, 1002)
+WIDTH: Final = 1000
+SUBJECT: Final = "S9"
+SUBJECTS: Final = tuple(f"S{number}" for number in range(1, 12))
+KINDS: Final = ("D3_Positions", "D3_Positions_mono", "D2_Positions")
+EXTRA_FRAMES: Final = (1, 3, 3, 1)  # by which the videos of the four cameras are longer than the poses
+ACTIONS: Final = (
+    "Miscellaneous",
+    "Directions",
+    "Discussion",
+    "Eating",
+    "Greeting",
+    "Phoning",
+    "Posing",
+    "Purchases",
+    "Sitting",
+    "SittingDown",
+    "Smoking",
+    "TakingPhoto",
+    "Waiting",
+    "Walking",
+    "WalkingDog",
+    "WalkingTogether",
+)
+_SHORT: Final = {
+    "Miscellaneous": "_ALL",
+    "TakingPhoto": "Photo",
+    "WalkingDog": "WalkDog",
+    "WalkingTogether": "WalkTogether",
+}
+_FOLDERS: Final = {"official": "MyPoseFeatures/", "renamed": "Poses_"}
+_MILLIMETRES: Final = 1000.0
+_CDF_FLOAT: Final = 44
+_FURTHER_OFF: Final = 1.5  # metres
+
+
+def write(
+    scene: Scene,
+    folder: Path,
+    *,
+    seed: int = 0,
+    images: bool = True,
+    subject: str = SUBJECT,
+    tree: Tree = "official",
+    kinds: Collection[str] = KINDS,
+) -> Written:
+    """Write a scene as the takes of one subject: one take for each person, in the order of actions.
+
+    Args:
+        scene: its first four cameras are taken, as `as_filmed` makes them; who is absent is filmed anyhow.
+        folder: the raw root.
+        seed: not used; nothing here is random.
+        images: whether to render the images, as tools that cut the videos write them (`images/`).
+        subject: S1 to S11.
+        tree: folders as the archives unpack, as h36m-fetch renames them, or the derived HDF5 files, which
+            hold world poses only.
+        kinds: which kinds of pose files to write.
+
+    Raises:
+        UsageError: an unknown subject or tree, not four cameras, or more people than a subject has takes.
+        OutputError: the files are already there, or the disk does not take them.
+    """
+    del seed
+    if subject not in SUBJECTS or tree not in {*_FOLDERS, "derived"} or scene.people > 2 * len(ACTIONS) - 2:
+        raise UsageError(
+            f"Human3.6M has no subject {subject!r} with {scene.people} takes in a tree {tree!r}",
+            expected="S1 to S11, at most 30 people, and one of: official, renamed, derived",
+            action="correct the argument",
+        )
+    filmed = as_filmed(scene)
+    poses = filmed.joints("h36m_32") * _MILLIMETRES
+    parts = {"takes": scene.people, "frames": scene.frames, "cameras": len(CAMERAS), "pose files": 0}
+    with new_folder(folder / "Release-v1.2") as release, new_folder(folder / subject) as part:
+        (release / "metadata.xml").write_text(_metadata(filmed), encoding="utf-8")
+        for person in range(scene.people):
+            stem = _stem(subject, 2 + person // 2, 1 + person % 2)
+            if tree == "derived":
+                parts["pose files"] += _write_derived(part, stem, poses[:, person])
+                continue
+            for kind, name, values in _pose_files(filmed, stem, poses[:, person]):
+                if kind in kinds:
+                    _write_cdf(part / f"{_FOLDERS[tree]}{kind}" / f"{name}.cdf", values)
+                    parts["pose files"] += 1
+    if images:
+        with new_folder(folder / "images") as part:
+            parts["images"] = _write_images(filmed, part, subject)
+    return Written(folder, parts)
+
+
+def as_filmed(scene: Scene) -> Scene:
+    """The scene with everybody present and with cameras that Human3.6M can have.
+
+    Its first four cameras get the names and image sizes of Human3.6M, with the same horizontal angle of view
+    and the data set's lens model, and stand further off, as the room of Human3.6M is larger.
+
+    Raises:
+        UsageError: the scene has fewer than four cameras.
+    """
+    if len(scene.cameras) < len(CAMERAS):
+        raise UsageError(
+            f"Human3.6M has four cameras, and the scene has {len(scene.cameras)}",
+            expected=f"cameras called {', '.join(CAMERAS)}",
+            action="make a scene with four cameras",
+        )
+    cameras = {}
+    for name, height, camera in zip(CAMERAS, HEIGHTS, scene.cameras.values(), strict=False):
+        scale = WIDTH / camera.width
+        K = camera.K * np.array([[scale], [scale], [1.0]])
+        K[1, 2] += (height - scale * camera.height) / 2
+        t = camera.t + np.array([0.0, 0.0, _FURTHER_OFF])
+        cameras[name] = replace(camera, K=K, lens="human36m", t=t, width=WIDTH, height=height)
+    return replace(scene, cameras=cameras, present=np.ones_like(scene.present))
+
+
+def _pose_files(scene: Scene, stem: str, world: Floats) -> Iterator[tuple[str, str, Floats]]:
+    """Pose files of a take: their kind, their name and (F, 32, 3) mm or (F, 32, 2) px."""
+    yield "D3_Positions", stem, world
+    for name, camera in scene.cameras.items():
+        place = -camera.R.T @ camera.t * _MILLIMETRES
+        seen = np.einsum("ij,fnj->fni", camera.R, world - place)
+        yield "D3_Positions_mono", f"{stem}.{name}", seen
+        yield "D2_Positions", f"{stem}.{name}", _filmed_pixels(seen, camera)
+
+
+def _filmed_pixels(points: Floats, camera: Camera) -> Floats:
+    """Human3.6M's lens as its own code has it: one factor for the radial and both tangential terms."""
+    x, y = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
+    k1, k2, p1, p2, k3 = camera.distortion[:5]
+    square = x**2 + y**2
+    factor = 1 + k1 * square + k2 * square**2 + k3 * square**3 + p1 * y + p2 * x
+    u = camera.K[0, 0] * (x * factor + p2 * square) + camera.K[0, 2]
+    v = camera.K[1, 1] * (y * factor + p1 * square) + camera.K[1, 2]
+    return np.stack([u, v], axis=-1)
+
+
+def _write_cdf(path: Path, values: Floats) -> None:
+    from cdflib.cdfwrite import CDF  # noqa: PLC0415 - slow to import
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = values.reshape(1, len(values), -1).astype(np.float32)
+    file = CDF(path, cdf_spec={"rDim_sizes": []})
+    variable = {
+        "Variable": "Pose",
+        "Data_Type": _CDF_FLOAT,
+        "Num_Elements": 1,
+        "Rec_Vary": True,
+        "Var_Type": "zVariable",
+        "Dim_Sizes": list(record.shape[1:]),
+        "Compress": 0,
+    }
+    file.write_var(variable, var_data=record)
+    file.close()
+
+
+def _write_derived(part: Path, stem: str, world: Floats) -> int:
+    import h5py  # noqa: PLC0415 - only this tree needs it
+
+    for long, short in _SHORT.items():
+        stem = stem.replace(long, short)
+    path = part / "MyPoses" / "3D_positions" / f"{stem}.h5"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        # single precision as the pose files have, then double as the archive has
+        rows = world.reshape(len(world), -1).astype(np.float32).astype(np.float64)
+        file.create_dataset("3D_positions", data=rows.T)
+    return 1
+
+
+def _stem(subject: str, action: int, subaction: int) -> str:
+    """The official file names differ between subjects; these are some of the differences."""
+    name = ACTIONS[action - 1]
+    if subject != "S1" or name not in {"TakingPhoto", "WalkingDog"}:
+        name = _SHORT.get(name, name)
+    if subject == "S5" and name == "Directions":
+        return f"{name} {subaction}"
+    if subject in {"S5", "S9"} and name == "SittingDown":  # the other way round
+        return name if subaction == 1 else f"{name} 1"
+    return f"{name} 1" if subaction == 1 else name
+
+
+def _metadata(scene: Scene) -> str:
+    takes = [(action, subaction) for action in range(1, len(ACTIONS) + 1) for subaction in (1, 2)]
+    mapping = [["Action", "subaction", *SUBJECTS]]
+    mapping += [[str(a), str(s), *(_stem(subject, a, s) for subject in SUBJECTS)] for a, s in takes]
+    mapping += [["", "", *("" for _ in SUBJECTS)]]
+    lengths = [scene.frames + extra for extra in EXTRA_FRAMES]
+    cell = f"[{' '.join(map(str, [*lengths, sum(lengths)]))}]"
+    frames = [["", *(cell for _ in takes)] for _ in SUBJECTS]
+    extrinsics = [_extrinsics(camera) for camera in scene.cameras.values()]
+    numbers = [number for camera in extrinsics for _ in SUBJECTS for number in camera]
+    numbers += [number for camera in scene.cameras.values() for number in _intrinsics(camera)]
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<a>\n'
+        f"   <mapping>\n{_rows(mapping)}   </mapping>\n"
+        f"   <frames>\n{_rows(frames)}   </frames>\n"
+        "   <train_subjects>[1 7 8 9 11]</train_subjects>\n"
+        "   <val_subjects>[5 6]</val_subjects>\n"
+        "   <test_subjects>[2 3 4 10]</test_subjects>\n"
+        f"   <w0>[{' '.join(f'{number:.15g}' for number in numbers)}]</w0>\n"
+        f"   <dbcameras>\n      <index2id>\n{_list(CAMERAS)}      </index2id>\n   </dbcameras>\n"
+        f"   <actionnames>\n{_list(ACTIONS)}   </actionnames>\n</a>\n"
+    )
+
+
+def _rows(rows: list[list[str]]) -> str:
+    return "".join(
+        "      <tr>\n" + "".join(f"         <td>{escape(cell)}</td>\n" for cell in row) + "      </tr>\n"
+        for row in rows
+    )
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return "".join(f"         <item>{name}</item>\n" for name in names)
+
+
+def _extrinsics(camera: Camera) -> list[float]:
+    """Angles of R = Rx Ry Rz and the position in millimetres."""
+    R = camera.R
+    angles = [np.arctan2(-R[1, 2], R[2, 2]), np.arcsin(R[0, 2]), np.arctan2(-R[0, 1], R[0, 0])]
+    return [*map(float, angles), *map(float, -R.T @ camera.t * _MILLIMETRES)]
+
+
+def _intrinsics(camera: Camera) -> list[float]:
+    k1, k2, p1, p2, k3 = map(float, camera.distortion[:5])
+    K = camera.K
+    return [float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), k1, k2, k3, p1, p2]
+
+
+def _write_images(scene: Scene, folder: Path, subject: str) -> int:
+    """Images of every take with its person alone; the number of files."""
+    from PIL import Image  # noqa: PLC0415 - only trees with images need it
+
+    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
+
+    for person in range(scene.people):
+        alone = replace(scene, present=scene.present & (np.arange(scene.people) == person))
+        stem = _stem(subject, 2 + person // 2, 1 + person % 2).replace(" ", "_")
+        for frame in range(scene.frames):
+            vertices = alone.vertices(frame)
+            for name in scene.cameras:
+                image = Image.fromarray(picture(alone, frame, name, vertices=vertices).image)
+                image.save(folder / f"{subject}_{stem}.{name}_{frame + 1:06d}.jpg", quality=90)
+    return scene.people * scene.frames * len(scene.cameras)
