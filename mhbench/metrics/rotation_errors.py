@@ -69,13 +69,15 @@ def rotation_angles(
     t = np.ascontiguousarray(rotations_t, dtype=np.float64)
     sizes = check_shape("rotations_p", p, "N K 3 3")
     check_shape("rotations_t", t, "N K 3 3", sizes)
-    first = np.zeros((0, 3, 3))
+    turns = np.zeros((0, 3, 3))
     if alignment is not None:
-        first = np.ascontiguousarray(alignment, dtype=np.float64)
-        check_shape("alignment", first, "N 3 3", sizes)
+        turns = np.ascontiguousarray(alignment, dtype=np.float64)
+        check_shape("alignment", turns, "N 3 3", sizes)
     angles = np.zeros(p.shape[:2])
-    rotation_kernels.relative_angles(p, t, first, angles)
-    return np.degrees(angles)
+    rotation_kernels.relative_angles(
+        p.reshape(-1, 9), t.reshape(-1, 9), turns.reshape(-1, 9), p.shape[1], angles.reshape(-1)
+    )
+    return angles
 
 
 def _mean_angles(angles: Floats) -> Floats:
@@ -98,5 +100,5 @@ def improper_rotations(rotations: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     matrices = np.ascontiguousarray(rotations, dtype=np.float64)
     check_shape("rotations", matrices, "N K 3 3")
     flags = np.zeros(matrices.shape[:2], dtype=np.bool_)
-    rotation_kernels.find_improper(matrices, flags)
+    rotation_kernels.find_improper(matrices.reshape(-1, 9), flags.reshape(-1))
     return flags
