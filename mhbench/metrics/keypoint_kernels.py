@@ -185,8 +185,6 @@ def match_images(
 
 @kernel
 def precision_curves(
-    order: Ints,
-    image_of: Ints,
     matched_bits: Bits,
     ignored_bits: Bits,
     weights: Floats,
@@ -195,29 +193,29 @@ def precision_curves(
     precision: Floats,
     recall: Floats,
 ) -> None:
-    """Precision at the recall points (T, R) and final recall (T,) of the detections in score order.
+    """Precision at the recall points (T, R) and final recall (T,) of detections (D,), best score first.
 
-    An image of weight w stands for w copies of it: copies of a detection lie next to each other, and the
-    envelope from the right reads only the last of them.
+    Recall grows at right detections only, and between two of them precision falls: no other point of the
+    curve can be sampled. A weight of w stands for w copies of the image: copies of a detection lie next to
+    each other, and the envelope from the right reads only the last of them.
     """
-    reached = np.zeros(order.size)
-    sharpness = np.zeros(order.size)
+    reached = np.zeros(weights.size)
+    sharpness = np.zeros(weights.size)
     for level in range(recall.size):
         bit = np.uint16(1 << level)
         right = 0.0
         wrong = 0.0
         rows = 0
-        for detection in order:
-            weight = weights[image_of[detection]]
-            if weight == 0 or ignored_bits[detection] & bit:
+        for row in range(weights.size):
+            if ignored_bits[row] & bit:
                 continue
-            if matched_bits[detection] & bit:
-                right += weight
+            if matched_bits[row] & bit:
+                right += weights[row]
+                reached[rows] = right / people
+                sharpness[rows] = right / (wrong + right + EPSILON)
+                rows += 1
             else:
-                wrong += weight
-            reached[rows] = right / people
-            sharpness[rows] = right / (wrong + right + EPSILON)
-            rows += 1
+                wrong += weights[row]
         for row in range(rows - 1, 0, -1):
             sharpness[row - 1] = max(sharpness[row - 1], sharpness[row])
         row = 0

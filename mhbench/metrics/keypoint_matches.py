@@ -110,12 +110,13 @@ class KeypointMatches:
         recall = np.full(THRESHOLDS.size, NOT_DEFINED)
         people = float(weight @ self.people[:, area_range])
         if people > 0:
+            order, image_of = self._by_score
+            weight = weight[image_of]
+            counted = order[weight > 0]
             keypoint_kernels.precision_curves(
-                self._order,
-                self._image_of,
-                self.matched[area_range],
-                self.ignored[area_range],
-                weight,
+                self.matched[area_range][counted],
+                self.ignored[area_range][counted],
+                weight[weight > 0],
                 people,
                 RECALL_POINTS,
                 precision,
@@ -157,12 +158,11 @@ class KeypointMatches:
         }
 
     @cached_property
-    def _order(self) -> Ints:
-        return np.argsort(-self.scores, kind="stable")
-
-    @cached_property
-    def _image_of(self) -> Ints:
-        return np.repeat(np.arange(self.image_ids.size), np.diff(self.detection_start))
+    def _by_score(self) -> tuple[Ints, Ints]:
+        """Detections best score first, and the image of each; ties keep image order, then file order."""
+        image_of = np.repeat(np.arange(self.image_ids.size), np.diff(self.detection_start))
+        order = np.argsort(-self.scores, kind="stable")
+        return order, image_of[order]
 
     def _weights(self, weights: npt.ArrayLike | None) -> Floats:
         if weights is None:
