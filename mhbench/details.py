@@ -40,7 +40,11 @@ def write_details(evaluation: Evaluation, path: Path) -> None:
 
 def detail_columns(evaluation: Evaluation) -> dict[str, npt.NDArray[Any]]:
     """The columns: frame, who met whom, distance (m), score, and for each error its mean and joints (mm)."""
-    records = evaluation.records
+    records = evaluation.scored.records
+    if records is None:
+        raise UsageError(
+            f"{evaluation.protocol.name} has no row per person", expected="a protocol that scores 3D poses"
+        )
     frame_columns = ("id", "sequence", "camera", "index")
     columns: dict[str, npt.NDArray[Any]] = {
         "frame" if name == "id" else name: records.frames[name][records.frame] for name in frame_columns

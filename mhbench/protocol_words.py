@@ -116,5 +116,9 @@ def _averaging(protocol: Protocol) -> str:
     if rule.over == "groups":
         over = f"people pooled in each of {', '.join(rule.groups)}, then the plain mean of the groups"
     else:
-        over = {"persons": "people pooled", "frames": "each frame, then the mean over frames"}[rule.over]
+        over = {
+            "persons": "people pooled",
+            "frames": "each frame, then the mean over frames",
+            "sequences": "each sequence, then the plain mean of the sequences",
+        }[rule.over]
     return f"{over}; intervals resample the {rule.resample}"

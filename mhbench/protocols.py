@@ -100,11 +100,12 @@ class AveragingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How people become one number: pooled, or the plain mean over groups of sequences.
 
     Attributes:
+        over: everybody pooled; the plain mean of the groups, or of the sequences; or the mean of frames.
         groups: group name -> sequences; each group is pooled, then the plain mean of the groups is taken.
         resample: what the interval speaks of.
     """
 
-    over: Literal["persons", "groups", "frames"] = "persons"
+    over: Literal["persons", "groups", "frames", "sequences"] = "persons"
     groups: Mapping[str, Names] = {}
     resample: Literal["sequence", "image"] = "sequence"
 
@@ -137,6 +138,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     evidence: Literal["run", "read", "paper", "inferred"]
     source: str
     about: str
+    scoring: Literal["poses"] = "poses"
     frames: FrameRule
     truth: TruthRule = TruthRule()
     prediction: PredictionRule = PredictionRule()

@@ -15,6 +15,7 @@ from mhbench.report import figures
 from mhbench.report.frame_picture import Overlay, draw_frame
 from mhbench.report.images import read_image
 from mhbench.scoring.intervals import by_key, key_intervals, sequence_blocks
+from mhbench.scoring.statistics import Statistic
 from mhbench.shards.files import write_atomically
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mhbench.evaluation import Evaluation
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
+    from mhbench.records import Records
     from mhbench.results import Breakdown
 
 WORST_FRAMES: Final = 6
@@ -74,29 +76,29 @@ def _tables(breakdown: tuple[Breakdown, ...]) -> dict[str, list[Breakdown]]:
 
 def _figures(evaluation: Evaluation) -> list[str]:
     """SVG figures in reading order."""
-    records = evaluation.records
-    errors = [one for one in evaluation.statistics.values() if one.unit == "mm" and one.level == "records"]
-    drawn = [figures.threshold_curve(records), figures.joint_errors(records)]
-    if errors:
-        keys = records.frames["sequence"]
-        values = by_key(errors[0], records, keys)
-        bounds = key_intervals(errors[0], records, keys, sequence_blocks(records), DRAWS)
+    scored, records = evaluation.scored, evaluation.scored.records
+    means = [one for one in scored.measures.values() if isinstance(one, Statistic)]
+    drawn = [] if records is None else [figures.threshold_curve(records), figures.joint_errors(records)]
+    if means:
+        keys = scored.frames["sequence"]
+        values = by_key(means[0], keys)
+        bounds = key_intervals(means[0], keys, sequence_blocks(scored.frames), DRAWS)
         drawn.append(
             figures.values_with_intervals(
                 values,
                 bounds,
-                f"{errors[0].name} (mm)",
+                f"{means[0].name} ({means[0].unit})",
                 "per sequence, with 95 % intervals (blocks of frames)",
             )
         )
-    drawn.append(figures.distance_histogram(records.distance_m, evaluation.protocol.matching.limit_m))
+    if records is not None:
+        limit = evaluation.protocol.matching.limit_m
+        drawn.append(figures.distance_histogram(records.distance_m, limit))
     return drawn
 
 
-def worst_frames(evaluation: Evaluation, count: int = WORST_FRAMES) -> npt.NDArray[np.int64]:
-    """Rows of the worst frames: mean distance of the people in it, the matching limit per miss or extra."""
-    records = evaluation.records
-    penalty = evaluation.protocol.matching.limit_m
+def worst_frames(records: Records, penalty: float, count: int = WORST_FRAMES) -> npt.NDArray[np.int64]:
+    """Rows of the worst frames: mean distance of the people in it in metres, `penalty` per miss or extra."""
     badness = np.where(records.matched, np.nan_to_num(records.distance_m), penalty)
     total = np.bincount(records.frame, weights=badness, minlength=records.frame_count)
     people = np.bincount(records.frame, minlength=records.frame_count)
@@ -112,10 +114,10 @@ def _worst_frames(
     from mhbench.predictions.reading import read_predictions  # noqa: PLC0415
     from mhbench.shards.reading import open_shards  # noqa: PLC0415
 
-    rows = worst_frames(evaluation)
-    ids = evaluation.records.frames["id"][rows].tolist()
-    if not ids:
+    records = evaluation.scored.records
+    if records is None:
         return []
+    ids = records.frames["id"][worst_frames(records, evaluation.protocol.matching.limit_m)].tolist()
     table = read_predictions(predictions)
     row_of = {key: row for row, key in enumerate(table.frame_keys)}
     pictures: dict[str, str] = {}
@@ -124,11 +126,10 @@ def _worst_frames(
             frame = shard.select(np.array([place]))
             row = int(predicted_rows(frame, row_of)[0])
             pictures[str(frame.frames["id"][0])] = _picture(frame, table, row, raw)
-    return [{"id": name, "png": pictures[name], **_facts(evaluation, name)} for name in ids]
+    return [{"id": name, "png": pictures[name], **_facts(records, name)} for name in ids]
 
 
-def _facts(evaluation: Evaluation, frame_id: str) -> dict[str, int | float]:
-    records = evaluation.records
+def _facts(records: Records, frame_id: str) -> dict[str, int | float]:
     inside = records.frames["id"][records.frame] == frame_id
     distances = records.distance_m[inside & records.matched]
     return {

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.scoring.statistics import Recount, Statistic
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy.typing as npt
 
+    from mhbench.frames import Columns
     from mhbench.protocols import Protocol
-    from mhbench.records import Records
-    from mhbench.scoring.statistics import Statistic
+    from mhbench.scoring.statistics import Measure
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -47,13 +49,17 @@ class Groups:
     names: tuple[str, ...]
 
 
-def averaging_groups(records: Records, protocol: Protocol) -> Groups:
+def averaging_groups(frames: Columns, protocol: Protocol) -> Groups:
     """One group of everything, or the protocol's groups of sequences."""
+    count = len(frames["id"])
+    if protocol.averaging.over == "sequences":
+        names, of_frame = np.unique(frames["sequence"], return_inverse=True)
+        return Groups(of_frame, tuple(names.tolist()))
     if protocol.averaging.over != "groups":
-        return Groups(np.zeros(records.frame_count, dtype=np.int64), ("all",))
-    of_frame = np.full(records.frame_count, -1)
+        return Groups(np.zeros(count, dtype=np.int64), ("all",))
+    of_frame = np.full(count, -1)
     for number, sequences in enumerate(protocol.averaging.groups.values()):
-        of_frame[np.isin(records.frames["sequence"], sequences)] = number
+        of_frame[np.isin(frames["sequence"], sequences)] = number
     return Groups(of_frame, tuple(protocol.averaging.groups))
 
 
@@ -62,32 +68,31 @@ def empty_groups(groups: Groups) -> list[str]:
     return [name for number, name in enumerate(groups.names) if not np.any(groups.of_frame == number)]
 
 
-def resampling_units(records: Records, protocol: Protocol) -> Units:
+def resampling_units(frames: Columns, protocol: Protocol) -> Units:
     """Units of the protocol, or blocks of frames inside each sequence where they are fewer than ten."""
     by = "id" if protocol.averaging.resample == "image" else "sequence"
-    names, of_frame = np.unique(records.frames[by], return_inverse=True)
+    names, of_frame = np.unique(frames[by], return_inverse=True)
     if len(names) >= FEWEST_UNITS:
         return Units(of_frame, np.zeros(len(names), dtype=np.int64), protocol.averaging.resample)
-    return sequence_blocks(records)
+    return sequence_blocks(frames)
 
 
-def sequence_blocks(records: Records) -> Units:
+def sequence_blocks(frames: Columns) -> Units:
     """Up to twenty contiguous blocks of moments (all cameras together) inside each sequence."""
-    names, of_frame = np.unique(records.frames["sequence"], return_inverse=True)
-    index = records.frames["index"]
+    names, of_frame = np.unique(frames["sequence"], return_inverse=True)
     blocks = np.zeros(len(of_frame), dtype=np.int64)
     for sequence in range(len(names)):
         inside = of_frame == sequence
-        moments, place = np.unique(index[inside], return_inverse=True)
+        moments, place = np.unique(frames["index"][inside], return_inverse=True)
         count = min(BLOCKS_PER_SEQUENCE, len(moments))
         blocks[inside] = place * count // len(moments) + sequence * BLOCKS_PER_SEQUENCE
     used, unit = np.unique(blocks, return_inverse=True)
     return Units(unit, used // BLOCKS_PER_SEQUENCE, "block")
 
 
-def cell_sums(statistic: Statistic, records: Records, of_frame: Ints, cells: int) -> Floats:
+def cell_sums(statistic: Statistic, of_frame: Ints, cells: int) -> Floats:
     """(cells, k) sums of the parts, by the cell of each frame; frames of cell -1 are left out."""
-    codes = of_frame if statistic.level == "frames" else of_frame[records.frame]
+    codes = of_frame[statistic.frame]
     inside = codes >= 0
     parts = statistic.parts[inside]
     return np.stack(
@@ -99,50 +104,67 @@ def cell_sums(statistic: Statistic, records: Records, of_frame: Ints, cells: int
     )
 
 
-def headline(statistic: Statistic, records: Records, groups: Groups) -> float:
-    """The value: pooled people, or the plain mean of the groups that have any."""
-    sums = cell_sums(statistic, records, groups.of_frame, len(groups.names))
-    return float(_mean_of_groups(statistic.finish(sums)))
+def headline(measure: Measure, groups: Groups) -> float:
+    """The value: everything pooled, or the plain mean of the groups that have any."""
+    return float(_mean_of_groups(_by_cell(measure, groups.of_frame, len(groups.names))))
 
 
-def by_key(statistic: Statistic, records: Records, keys: npt.NDArray[np.generic]) -> dict[str, float]:
+def by_key(measure: Measure, keys: npt.NDArray[np.generic]) -> dict[str, float]:
     """The value for every value of a frame column, such as the sequence."""
     names, of_frame = np.unique(keys, return_inverse=True)
-    values = statistic.finish(cell_sums(statistic, records, of_frame, len(names)))
+    values = _by_cell(measure, of_frame, len(names))
     return {str(name): float(value) for name, value in zip(names, values, strict=True)}
 
 
+def _by_cell(measure: Measure, of_frame: Ints, cells: int) -> Floats:
+    """(cells,) the value of each cell of frames."""
+    if isinstance(measure, Recount):
+        return np.array([measure.value((of_frame == cell).astype(np.float64)) for cell in range(cells)])
+    return measure.finish(cell_sums(measure, of_frame, cells))
+
+
 def intervals(
-    statistics: Mapping[str, Statistic], records: Records, groups: Groups, units: Units, draws: int
+    measures: Mapping[str, Measure], groups: Groups, units: Units, draws: int
 ) -> dict[str, tuple[float, float]]:
-    """95 % percentile interval of every statistic, all from the same draws; NaN where nothing was counted."""
-    unit_count, group_count = len(units.stratum), len(groups.names)
-    if unit_count == 0 or draws == 0:
+    """95 % percentile interval of every measure, all from the same draws; NaN where nothing was counted."""
+    if len(units.stratum) == 0 or draws == 0:
         return {}
     inside = groups.of_frame >= 0
-    cell = np.where(inside, units.of_frame * group_count + groups.of_frame, -1)
+    cell = np.where(inside, units.of_frame * len(groups.names) + groups.of_frame, -1)
+    shape = (len(units.stratum), len(groups.names), -1)
     sums = {
-        name: cell_sums(one, records, cell, unit_count * group_count).reshape(unit_count, group_count, -1)
-        for name, one in statistics.items()
+        name: cell_sums(one, cell, shape[0] * shape[1]).reshape(shape)
+        for name, one in measures.items()
+        if isinstance(one, Statistic)
     }
-    values: dict[str, list[Floats]] = {name: [] for name in statistics}
+    values: dict[str, list[Floats]] = {name: [] for name in measures}
     generator = np.random.default_rng(SEED)
     for begin in range(0, draws, DRAWS_AT_ONCE):
         counts = draw_counts(units.stratum, min(DRAWS_AT_ONCE, draws - begin), generator)
-        for name, one in statistics.items():
-            drawn = np.einsum("du,ugk->dgk", counts, sums[name])
-            values[name].append(_mean_of_groups(one.finish(drawn)))
+        for name, one in measures.items():
+            if isinstance(one, Recount):
+                values[name].append(_recounted(one, counts[:, units.of_frame], groups))
+            else:
+                drawn = np.einsum("du,ugk->dgk", counts, sums[name])
+                values[name].append(_mean_of_groups(one.finish(drawn)))
     return {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
 
 
+def _recounted(measure: Recount, weights: Floats, groups: Groups) -> Floats:
+    """(draws,) the measure under the weights (draws, F) of the frames."""
+    members = [groups.of_frame == number for number in range(len(groups.names))]
+    values = [[measure.value(np.where(member, one, 0.0)) for member in members] for one in weights]
+    return _mean_of_groups(np.array(values))
+
+
 def key_intervals(
-    statistic: Statistic, records: Records, keys: npt.NDArray[np.generic], units: Units, draws: int
+    statistic: Statistic, keys: npt.NDArray[np.generic], units: Units, draws: int
 ) -> dict[str, tuple[float, float]]:
     """95 % interval of the value for every value of a frame column, such as the sequence."""
     names, of_frame = np.unique(keys, return_inverse=True)
     unit_count = len(units.stratum)
     cell = units.of_frame * len(names) + of_frame
-    sums = cell_sums(statistic, records, cell, unit_count * len(names)).reshape(unit_count, len(names), -1)
+    sums = cell_sums(statistic, cell, unit_count * len(names)).reshape(unit_count, len(names), -1)
     counts = draw_counts(units.stratum, draws, np.random.default_rng(SEED))
     values = statistic.finish(np.einsum("du,ugk->dgk", counts, sums))
     return {str(name): _percentiles(values[:, place]) for place, name in enumerate(names)}

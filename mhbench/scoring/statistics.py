@@ -35,19 +35,37 @@ class Statistic:
 
     Attributes:
         name: contract name of the metric.
-        unit: mm or % of the finished value.
-        level: whether `parts` has a row per record or per frame.
-        parts: (N, k) or (F, k) additive numbers.
+        unit: mm, deg or % of the finished value.
+        frame: (N,) frame of each row of `parts`.
+        parts: (N, k) additive numbers.
         finish: sums (..., k) -> values (...); NaN where nothing was counted.
         joint_parts: (J, 2) sums per joint of a metric that is a mean or share over joints, else None.
     """
 
     name: str
     unit: str
-    level: Literal["records", "frames"]
+    frame: npt.NDArray[np.int64]
     parts: Floats
     finish: Callable[[Floats], Floats]
     joint_parts: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recount:
+    """A metric that is no function of sums, such as average precision: counted anew for weights of frames.
+
+    Attributes:
+        name: contract name of the metric.
+        unit: of the value.
+        value: weights of the frames (F,) -> value; NaN where nothing was counted.
+    """
+
+    name: str
+    unit: str
+    value: Callable[[Floats], float]
+
+
+Measure = Statistic | Recount
 
 
 def statistic(rule: MetricRule, records: Records, protocol: Protocol) -> Statistic:
@@ -99,7 +117,7 @@ def _mean_error(rule: MetricRule, name: re.Match[str], records: Records, protoco
     return Statistic(
         rule.name,
         "mm",
-        "records",
+        records.frame,
         np.stack([mean, (joints > 0).astype(np.float64)], axis=1),
         ratio(1.0),
         np.stack([np.where(finite, errors, 0.0).sum(axis=0), finite.sum(axis=0)], axis=1),
@@ -125,7 +143,7 @@ def _pck(rule: MetricRule, name: re.Match[str], records: Records, protocol: Prot
     counted = _counted_joints(rule, records, protocol)
     with np.errstate(invalid="ignore"):
         right = (errors <= threshold if rule.inclusive else errors < threshold) & counted
-    return _share(rule.name, right.astype(np.float64), counted)
+    return _share(rule.name, records, right.astype(np.float64), counted)
 
 
 def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
@@ -137,7 +155,7 @@ def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Prot
     # thresholds an error is under: those from this position on; a NaN error sorts behind all of them
     first = np.searchsorted(thresholds, np.where(np.isfinite(errors), errors, np.inf), side=side)
     area = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])[first]
-    return _share(rule.name, area * counted, counted)
+    return _share(rule.name, records, area * counted, counted)
 
 
 def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tuple[Floats, Floats]:
@@ -152,11 +170,11 @@ def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tup
     return thresholds, weights / weights.sum()
 
 
-def _share(name: str, right: Floats, counted: npt.NDArray[np.bool_]) -> Statistic:
+def _share(name: str, records: Records, right: Floats, counted: npt.NDArray[np.bool_]) -> Statistic:
     return Statistic(
         name,
         "%",
-        "records",
+        records.frame,
         np.stack([right.sum(axis=1), counted.sum(axis=1).astype(np.float64)], axis=1),
         ratio(100.0),
         np.stack([right.sum(axis=0), counted.sum(axis=0).astype(np.float64)], axis=1),
@@ -172,9 +190,10 @@ def _detection(rule: MetricRule, name: re.Match[str], records: Records, protocol
         false = (records.prediction >= 0) & ~hit
         missed = (records.truth >= 0) & ~hit
         counts = np.stack([hit, false, missed], axis=1).astype(np.float64)
-        return Statistic(rule.name, "%", "records", counts, _DETECTION[name["family"]])
+        return Statistic(rule.name, "%", records.frame, counts, _DETECTION[name["family"]])
     counts = records.joint_counts[rule.name.partition("@")[2]].astype(np.float64)
-    return Statistic(rule.name, "%", "frames", counts, _DETECTION[name["family"]])
+    every = np.arange(records.frame_count)
+    return Statistic(rule.name, "%", every, counts, _DETECTION[name["family"]])
 
 
 def _detection_finish(kind: Literal["precision", "recall", "f1"]) -> Callable[[Floats], Floats]:

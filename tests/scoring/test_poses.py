@@ -31,7 +31,7 @@ def score(table, predictions, protocol=GENERIC, **options):
 
 def value(records, name, protocol=GENERIC):
     rule = next(rule for rule in protocol.metric if rule.name == name)
-    return headline(statistic(rule, records, protocol), records, averaging_groups(records, protocol))
+    return headline(statistic(rule, records, protocol), averaging_groups(records.frames, protocol))
 
 
 def test_truth_against_itself_is_perfect():

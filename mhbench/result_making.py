@@ -1,0 +1,174 @@
+"""From scored frames to a result: values, intervals, breakdowns, and whether they may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mhbench.protocols import protocol_hash
+from mhbench.results import Breakdown, Comparable, Counts, Result, UsedProtocol, Value
+from mhbench.scoring.intervals import (
+    averaging_groups,
+    by_key,
+    empty_groups,
+    headline,
+    intervals,
+    resampling_units,
+)
+from mhbench.scoring.statistics import Statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from mhbench.evaluation import EvaluationOptions, Pass
+    from mhbench.predictions.table import PredictionTable
+    from mhbench.protocols import Protocol
+    from mhbench.scoring.intervals import Groups
+    from mhbench.scoring.scored import Scored
+
+
+def make_result(
+    scored: Scored,
+    protocol: Protocol,
+    predictions: PredictionTable,
+    gathered: Pass,
+    options: EvaluationOptions,
+    provenance: Mapping[str, Any],
+) -> Result:
+    """The result of an evaluation (contract 6)."""
+    groups, units = averaging_groups(scored.frames, protocol), resampling_units(scored.frames, protocol)
+    bounds = intervals(scored.measures, groups, units, options.bootstrap)
+    counts = _counts(scored, gathered)
+    words = f"{options.bootstrap} draws of {_resampling_words(units.kind, len(units.stratum))}"
+    return Result(
+        protocol=UsedProtocol(
+            name=protocol.name,
+            version=protocol.version,
+            hash=protocol_hash(protocol, options.frame_lists),
+            frames_sha256=hashlib.sha256("\n".join(sorted(gathered.frame_ids)).encode()).hexdigest(),
+            gt_sha256=gathered.gt_sha256,
+            evidence=protocol.evidence,
+            joints=scored.joints,
+            options=options.options,
+            resampled=words if bounds else "",
+        ),
+        comparable=_comparable(scored, protocol, predictions, gathered, options, empty_groups(groups)),
+        model=predictions.model or "unnamed",
+        trained_on=predictions.trained_on,
+        dataset=predictions.dataset,
+        metrics={
+            name: Value(
+                value=_defined(headline(one, groups)),
+                unit=one.unit,
+                ci95=bounds.get(name) if np.all(np.isfinite(bounds.get(name, np.nan))) else None,
+            )
+            for name, one in scored.measures.items()
+        },
+        breakdown=_breakdowns(scored, groups),
+        counts=counts,
+        joint_coverage=scored.joint_coverage,
+        provenance=provenance,
+    )
+
+
+def _counts(scored: Scored, gathered: Pass) -> Counts:
+    people = scored.counts
+    return Counts(
+        frames=len(scored.frames["id"]),
+        frames_missing=int(np.count_nonzero(~scored.frames["given"])),
+        gt_persons=people.true,
+        predicted_persons=people.predicted,
+        matched=people.matched,
+        missed=people.missed,
+        false_positives=people.false,
+        joints_dropped=people.joints_dropped,
+        persons_without_root=people.without_root,
+        frames_outside_protocol=gathered.outside,
+    )
+
+
+def _resampling_words(kind: str, count: int) -> str:
+    if kind == "block":
+        return f"{count} blocks of frames inside the sequences (block bootstrap: fewer than ten sequences)"
+    return f"{count} {kind}s"
+
+
+def _comparable(
+    scored: Scored,
+    protocol: Protocol,
+    predictions: PredictionTable,
+    gathered: Pass,
+    options: EvaluationOptions,
+    empty: list[str],
+) -> Comparable:
+    frames = len(scored.frames["id"])
+    missing = int(np.count_nonzero(~scored.frames["given"]))
+    reasons = [f"option {name} = {value}" for name, value in options.options.items()]
+    if empty:
+        reasons.append(f"no frames of {', '.join(empty)}: the mean is over fewer groups")
+    if missing:
+        reasons.append(f"{missing} of {frames} expected frames are not predicted")
+    if not gathered.complete:
+        reasons.append(
+            "the shards hold only a part of the raw frames (converted with a limit, or not finished)"
+        )
+    if protocol.frames.user_lists and not options.frame_lists:
+        reasons.append("the official frame list is not public and was not given with --frames")
+    if protocol.frames.expected and frames != protocol.frames.expected:
+        reasons.append(f"{frames} frames, but the protocol has {protocol.frames.expected}")
+    if scored.counts.joints_dropped and protocol.prediction.null_joint == "drop":
+        reasons.append(f"{scored.counts.joints_dropped} null joints were left out of the errors")
+    if options.allow_approximate and scored.approximate:
+        reasons.append(f"approximate joints: {', '.join(scored.approximate)}")
+    reasons += _training_faults(protocol, predictions)
+    return Comparable(value=not reasons, reasons=tuple(reasons))
+
+
+def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[str]:
+    forbidden = sorted(protocol.training.forbidden)
+    if not forbidden:
+        return []
+    if predictions.trained_on is None:
+        return [f"trained_on is not declared; the protocol forbids {', '.join(forbidden)}"]
+    broken = [name for name in forbidden if name in predictions.trained_on]
+    return [f"trained on {', '.join(broken)}, which the protocol forbids"] if broken else []
+
+
+def _breakdowns(scored: Scored, groups: Groups) -> tuple[Breakdown, ...]:
+    """The metrics per group (where the protocol averages groups), sequence, camera and joint."""
+    parts: list[Breakdown] = []
+    if len(groups.names) > 1:
+        names = np.array([*groups.names, ""])[groups.of_frame]
+        parts += _by_frames(scored, "group", names)
+    for column in ("sequence", "camera"):
+        parts += _by_frames(scored, column, scored.frames[column])
+    per_joint = {
+        name: one.finish(one.joint_parts)
+        for name, one in scored.measures.items()
+        if isinstance(one, Statistic) and one.joint_parts is not None
+    }
+    for joint, name in enumerate(scored.joints if per_joint else ()):
+        values = {key: _defined(float(table[joint])) for key, table in per_joint.items()}
+        parts.append(Breakdown(by="joint", key=name, metrics=values))
+    return tuple(parts)
+
+
+def _by_frames(scored: Scored, by: str, keys: npt.NDArray[Any]) -> list[Breakdown]:
+    tables = {name: by_key(one, keys) for name, one in scored.measures.items()}
+    return [
+        Breakdown(
+            by=by,
+            key=str(key),
+            metrics={name: _defined(table[str(key)]) for name, table in tables.items()},
+        )
+        for key in np.unique(keys)
+        if str(key)
+    ]
+
+
+def _defined(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,111 @@
+"""Kind of scoring `poses`: 3D joints of people, matched one to one, errors per joint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mhbench.errors import PredictionError
+from mhbench.records import join_records
+from mhbench.scoring.joints import plan_joints
+from mhbench.scoring.poses import score_poses
+from mhbench.scoring.scored import PeopleCounts, Scored
+from mhbench.scoring.statistics import statistic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from mhbench.frames import FrameTable
+    from mhbench.predictions.table import PredictionTable
+    from mhbench.protocols import Protocol
+    from mhbench.records import Records
+    from mhbench.scoring.scored import Choices
+
+    Part = tuple[Records, tuple[str, ...]]
+
+ROOTED_ONLY = ("mpjpe", "pmpjpe")
+
+
+def check(predictions: PredictionTable, protocol: Protocol) -> None:
+    """Refuse predictions without 3D joints or in another space.
+
+    Raises:
+        PredictionError: what is missing, and what the protocol scores.
+    """
+    if "joints3d" not in predictions.persons or predictions.skeleton is None:
+        raise PredictionError(
+            f"{predictions.source}: no person has joints3d",
+            expected=f"3D joints, which {protocol.name} scores",
+            action="write joints3d (and units, space, skeleton in the header)",
+        )
+    if predictions.space not in protocol.prediction.spaces:
+        raise PredictionError(
+            f"{predictions.source}: $.space is {predictions.space!r}",
+            expected=f"{' or '.join(protocol.prediction.spaces)} for {protocol.name}",
+            action="predict in that space, or choose a protocol that accepts yours",
+        )
+
+
+def score(
+    table: FrameTable,
+    predictions: PredictionTable,
+    rows: npt.NDArray[np.int64],
+    protocol: Protocol,
+    choices: Choices,
+) -> Part:
+    """Records of the expected frames of one shard, and the scored joints that are only approximate."""
+    assert predictions.skeleton is not None  # held by check
+    plan = plan_joints(
+        protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
+    )
+    records = score_poses(table, predictions, rows, protocol, plan, min_score=choices.min_score)
+    return records, plan.approximate
+
+
+def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Protocol) -> Scored:
+    """Join the records of all shards and make the measures of the protocol.
+
+    Raises:
+        PredictionError: the protocol takes full arrays only and a scored joint is null.
+    """
+    records = join_records([part for part, _ in parts])
+    _check_nulls(records, predictions, protocol)
+    dropped = int((records.matched[:, None] & records.scored & ~records.present).sum())
+    of_matched = int((records.matched[:, None] & records.scored).sum())
+    return Scored(
+        frames=records.frames,
+        measures={
+            rule.name: statistic(rule, records, protocol)
+            for rule in protocol.metric
+            if predictions.space != "root" or rule.name in ROOTED_ONLY
+        },
+        counts=PeopleCounts(
+            true=int((records.truth >= 0).sum()),
+            predicted=int((records.prediction >= 0).sum()),
+            matched=int(records.matched.sum()),
+            missed=int(records.missed.sum()),
+            false=int(records.false.sum()),
+            joints_dropped=dropped,
+            without_root=int(records.rootless.sum()),
+        ),
+        joints=records.joints,
+        joint_coverage=1.0 if of_matched == 0 else 1.0 - dropped / of_matched,
+        approximate=tuple(sorted({name for _, loose in parts for name in loose})),
+        records=records,
+    )
+
+
+def _check_nulls(records: Records, predictions: PredictionTable, protocol: Protocol) -> None:
+    if protocol.prediction.null_joint != "refuse":
+        return
+    holes = records.matched & (records.scored & ~records.present).any(axis=1)
+    if holes.any():
+        frame = str(records.frames["id"][records.frame[np.argmax(holes)]])
+        raise PredictionError(
+            f"{predictions.source}: a scored joint is null in frame {frame} ({holes.sum()} people in all)",
+            expected=f"all {len(records.joints)} joints: {protocol.name} takes full arrays only",
+            action="predict every joint",
+        )

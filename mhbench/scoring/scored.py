@@ -1,0 +1,103 @@
+"""What any kind of scoring gives in the end: measures, and the counts they rest on.
+
+A kind of scoring is a module with
+
+    check(predictions, protocol)                            refuse what can never be scored
+    score(table, predictions, rows, protocol, choices)      one shard -> part (picklable)
+    summarise(parts, predictions, protocol)                 all parts -> Scored
+
+`KINDS` below is all there is to register. `rows` is (F,) the row of each frame in the predictions, -1 = none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from mhbench import protocols
+    from mhbench.frames import Columns, FrameTable
+    from mhbench.predictions.table import PredictionTable
+    from mhbench.records import Records
+    from mhbench.scoring.statistics import Measure
+
+KINDS: Final[Mapping[str, str]] = {
+    "poses": "mhbench.scoring.pose_protocols",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a user may choose besides the protocol and its options."""
+
+    min_score: float | None = None
+    allow_approximate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleCounts:
+    """How many people the numbers rest on."""
+
+    true: int
+    predicted: int
+    matched: int
+    missed: int
+    false: int
+    joints_dropped: int = 0
+    without_root: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Scored:
+    """All expected frames, scored.
+
+    Attributes:
+        frames: frame columns (id, sequence, camera, index, ...) and `given`: a prediction names the frame.
+        measures: by contract name, in the protocol's order.
+        counts: people.
+        joints: names of the scored joints.
+        joint_coverage: share of the scored joints of matched people that the predictions give.
+        approximate: scored joints that are only approximately the predicted ones.
+        records: one row per person, where the kind of scoring has them.
+    """
+
+    frames: Columns
+    measures: Mapping[str, Measure]
+    counts: PeopleCounts
+    joints: tuple[str, ...]
+    joint_coverage: float = 1.0
+    approximate: tuple[str, ...] = ()
+    records: Records | None = None
+
+
+class Kind(Protocol):
+    """The functions of a kind of scoring (see the module)."""
+
+    def check(self, predictions: PredictionTable, protocol: protocols.Protocol) -> None:
+        """Refuse predictions that can never enter the protocol."""
+
+    def score(
+        self,
+        table: FrameTable,
+        predictions: PredictionTable,
+        rows: npt.NDArray[np.int64],
+        protocol: protocols.Protocol,
+        choices: Choices,
+    ) -> Any:
+        """Score the expected frames of one shard."""
+
+    def summarise(
+        self, parts: Sequence[Any], predictions: PredictionTable, protocol: protocols.Protocol
+    ) -> Scored:
+        """Join the parts of all shards, in their order."""
+
+
+def kind_of_scoring(name: str) -> Kind:
+    """The module of a kind of scoring; protocols can name no other."""
+    return cast("Kind", importlib.import_module(KINDS[name]))
