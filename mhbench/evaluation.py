@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,11 +74,11 @@ class Pass:
         complete: the shards hold every frame of the raw data.
     """
 
-    gt_sha256: str
-    complete: bool
     parts: list[Any] = field(default_factory=list)
     frame_ids: list[str] = field(default_factory=list)
     outside: int = 0
+    gt_sha256: str = ""
+    complete: bool = True
 
 
 def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions | None = None) -> Evaluation:
@@ -133,15 +133,17 @@ def _pass_over_shards(
     shards = open_shards(data, dataset=protocol.frames.dataset)
     row_of = {key: row for row, key in enumerate(predictions.frame_keys)}
     found = np.full(predictions.frame_count, fill_value=False)
-    gathered = Pass(gt_sha256=shards.gt_sha256(), complete=shards.complete)
+    gathered = Pass()
+    used = []
     choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate)
-    for table in shards.tables():
+    for info, table in zip(shards.infos, shards.tables(), strict=True):
         rows = predicted_rows(table, row_of)
         found[rows[rows >= 0]] = True
         wanted = expected_frames(protocol, table, options.frame_lists)
         gathered.outside += int(np.count_nonzero(rows[~wanted] >= 0))
         if not wanted.any():
             continue
+        used.append(info)
         gathered.frame_ids += table.frames["id"][wanted].tolist()
         part = kind.score(table.select(wanted), predictions, rows[wanted], protocol, choices)
         gathered.parts.append(part)
@@ -152,6 +154,9 @@ def _pass_over_shards(
             expected=_expectation(protocol),
             action="convert these sequences and cameras, or score under another protocol",
         )
+    # only what was scored: two labs that converted other sequences besides agree
+    scored_shards = replace(shards, infos=tuple(used))
+    gathered.gt_sha256, gathered.complete = scored_shards.gt_sha256(), scored_shards.complete
     return gathered
 
 

@@ -26,8 +26,8 @@ from mhbench.cli.options import raw_root
     help="Folder of all shards.",
 )
 @click.option("--split", "splits", multiple=True, help="Only this split (may be repeated).")
-@click.option("--sequences", help="Only these sequences, separated by commas.")
-@click.option("--cameras", help="Only these cameras, separated by commas.")
+@click.option("--sequences", multiple=True, help="Only these sequences (repeat, or separate by commas).")
+@click.option("--cameras", multiple=True, help="Only these cameras (repeat, or separate by commas).")
 @click.option(
     "--every", type=click.IntRange(min=1), default=1, help="Only raw indices divisible by this number."
 )
@@ -76,8 +76,8 @@ def command(
     raw: Path | None,
     out: Path,
     splits: tuple[str, ...],
-    sequences: str | None,
-    cameras: str | None,
+    sequences: tuple[str, ...],
+    cameras: tuple[str, ...],
     every: int,
     limit: int,
     frames: Path | None,
@@ -140,5 +140,5 @@ def command(
     return 1 if report.failures else 0
 
 
-def _names(words: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in words.split(",") if word.strip()) if words else ()
+def _names(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip() for word in words for name in word.split(",") if name.strip())
