@@ -6,6 +6,7 @@ and written into arrays that grow in place (`ndarray.resize` reallocates), so th
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from mhbench.predictions.schema import HEADER_FIELDS
 from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from mhbench.predictions.checking import HeaderCheck
@@ -28,9 +31,9 @@ _NUMBERS: Final = ("score", "bbox", "depth", "joint_scores", "vertices")
 
 # what stands for null; a missing joint is a row of NaN
 _MISSING: Final = {
-    "joints3d": (None,) * 3,
-    "joints2d": (None,) * 2,
-    "rotations": ((None,) * 3,) * 3,
+    "joints3d": (np.nan,) * 3,
+    "joints2d": (np.nan,) * 2,
+    "rotations": ((np.nan,) * 3,) * 3,
 }
 
 
@@ -63,9 +66,20 @@ class GrowingColumn:
         needed = self._places[-1] + 1
         if needed > len(self._array):
             self._resize(max(needed, int(len(self._array) * _GROWTH)))
-        self._array[self._places] = np.array(self._values, dtype=self._array.dtype)
+        self._array[self._places] = self._block()
         self._places.clear()
         self._values.clear()
+
+    def _block(self) -> npt.NDArray[Any]:
+        """The collected values as an array; a flat iterator is twice as fast as nested lists."""
+        numbers: Iterable[Any] = self._values
+        for _ in self._row:
+            numbers = chain.from_iterable(numbers)
+        shape = (len(self._values), *self._row)
+        try:
+            return np.fromiter(numbers, self._array.dtype, int(np.prod(shape))).reshape(shape)
+        except TypeError:  # a null, which only the slow way takes
+            return np.array(self._values, dtype=self._array.dtype)
 
     def _resize(self, rows: int) -> None:
         old = len(self._array)
