@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mhbench.frames import FrameTable
 
 DATASETS: Final[Mapping[str, str]] = {
+    "3dpw": "mhbench.datasets.threedpw",
     "human36m": "mhbench.datasets.human36m",
     "panoptic": "mhbench.datasets.panoptic",
 }

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mhbench.synthetic.scenes import Scene
 
 # data sets that can be written; each is a module of this folder
-WRITERS: Final = ("human36m", "panoptic")
+WRITERS: Final = ("3dpw", "human36m", "panoptic")
+_MODULES: Final = {"3dpw": "threedpw"}  # no name of a module begins with a digit
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def writer(dataset: str) -> Writer:
             expected=f"one of: {', '.join(WRITERS)}",
             action="check the spelling",
         )
-    return cast("Writer", importlib.import_module(f"{__name__}.{dataset}"))
+    return cast("Writer", importlib.import_module(f"{__name__}.{_MODULES.get(dataset, dataset)}"))
 
 
 @contextmanager
