@@ -89,13 +89,23 @@ def _processes(jobs: int, _scheduler: str | None) -> Iterator[Run]:
             initializer=_leave_with,
             initargs=(os.getpid(),),
         )
+        futures = [pool.submit(_call_for, os.getpid(), call) for call in calls]
         try:
-            for future in as_completed([pool.submit(_call_for, os.getpid(), call) for call in calls]):
+            for future in as_completed(futures):
                 future.result()
         except BrokenProcessPool as error:
-            raise WorkerDiedError(str(error)) from error
-        finally:
             pool.shutdown(kill_workers=True)
+            raise WorkerDiedError(str(error)) from error
+        except Exception:
+            # what runs may finish its item: killing workers in the middle upsets the pool's own thread
+            for future in futures:
+                future.cancel()
+            pool.shutdown()
+            raise
+        except BaseException:
+            pool.shutdown(kill_workers=True)  # the user does not want to wait
+            raise
+        pool.shutdown()
 
     yield run
 
