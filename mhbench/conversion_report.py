@@ -85,8 +85,10 @@ class ConversionReport:
         for one in self.results.values():
             for entry in one.excluded:
                 reasons[entry.reason] = reasons.get(entry.reason, 0) + entry.frames
-        heading = [f"left out: {self.excluded} frames"] if reasons else []
-        return heading + [f"  {frames} frames: {reason}" for reason, frames in sorted(reasons.items())]
+        notes = [f"note: {reason}" for reason, frames in sorted(reasons.items()) if not frames]
+        heading = [f"left out: {self.excluded} frames"] if self.excluded else []
+        lines = [f"  {frames} frames: {reason}" for reason, frames in sorted(reasons.items()) if frames]
+        return [*notes, *heading, *lines]
 
     def _failures(self) -> list[str]:
         lines = [f"failed: {len(self.failures)} items"] if self.failures else []

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DATASETS: Final[Mapping[str, str]] = {
     "3dpw": "mhbench.datasets.threedpw",
+    "crowdpose": "mhbench.datasets.crowdpose",
     "human36m": "mhbench.datasets.human36m",
     "panoptic": "mhbench.datasets.panoptic",
 }

@@ -62,7 +62,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True):
-    """Frames that were left out on purpose, with the reason (and its source)."""
+    """Frames left out on purpose, with the reason (and its source); one of 0 frames is a note to the user."""
 
     item: str
     frames: int

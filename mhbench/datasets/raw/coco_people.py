@@ -1,0 +1,241 @@
+"""COCO person-keypoint files as columns: images by ascending id, the people of each in the order of the file.
+
+Boxes, `num_keypoints` and `iscrowd` are what the file says, never what could be computed from the joints: the
+published scorers read the fields. The category's own list of limbs is not read (CrowdPose's is that of
+another skeleton).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import numpy as np
+
+from mhbench.datasets.raw.archives import confined
+from mhbench.datasets.raw.json_files import read_json
+from mhbench.errors import InputError
+from mhbench.frames import JointFlag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Integers = npt.NDArray[np.int64]
+    Floats = npt.NDArray[np.float64]
+
+# v of a joint: not labelled, labelled but hidden, visible
+FLAGS: Final = np.array(
+    [
+        0,
+        JointFlag.LABELLED_2D | JointFlag.OCCLUDED,
+        JointFlag.LABELLED_2D | JointFlag.VISIBLE,
+    ],
+    dtype=np.uint8,
+)
+_LAYOUT: Final = "a COCO person-keypoint file of the official release"
+_ACTION: Final = "download it again; in a file of your own correct the entry"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePeople:
+    """Images by ascending id and their people. Arrays are shared and read-only.
+
+    Attributes:
+        image_id: (F,) ascending.
+        file_name: (F,) as in the file.
+        size: (F, 2) int32 width and height, px, as in the file.
+        crowd_index: (F,) CrowdPose's, NaN where there is none.
+        start: (F + 1,) offsets of each image's people.
+        annotation_id: (P,).
+        joints: (P, J, 2) px, NaN where not labelled.
+        flags: (P, J) uint8 labelled, visible or hidden (bits of `JointFlag`).
+        bbox: (P, 4) x y w h, px.
+        area: (P,) px^2, NaN where the file has none.
+        num_keypoints: (P,) int32.
+        iscrowd: (P,) uint8.
+        max_iou: (P,) OCHuman's overlap with the nearest other box, NaN where there is none.
+    """
+
+    image_id: Integers
+    file_name: npt.NDArray[np.str_]
+    size: npt.NDArray[np.int32]
+    crowd_index: Floats
+    start: Integers
+    annotation_id: Integers
+    joints: Floats
+    flags: npt.NDArray[np.uint8]
+    bbox: Floats
+    area: Floats
+    num_keypoints: npt.NDArray[np.int32]
+    iscrowd: npt.NDArray[np.uint8]
+    max_iou: Floats
+
+    @property
+    def countable(self) -> int:
+        """Number of people a scorer counts: no crowd, and `num_keypoints` is above 0."""
+        return int(np.sum((self.num_keypoints > 0) & (self.iscrowd == 0)))
+
+
+class _Image(msgspec.Struct):
+    id: int
+    file_name: str
+    width: int
+    height: int
+    crowd_index: float | None = msgspec.field(default=None, name="crowdIndex")
+
+
+class _Person(msgspec.Struct):
+    id: int
+    image_id: int
+    bbox: tuple[float, float, float, float]
+    keypoints: list[float]
+    num_keypoints: int
+    category_id: Literal[1] = 1
+    iscrowd: Literal[0, 1] = 0
+    area: float | None = None
+
+
+class _File(msgspec.Struct):
+    images: list[_Image]
+    annotations: list[_Person]
+
+
+def read_coco_people(path: Path, joints: int) -> ImagePeople:
+    """The images and people of a COCO keypoint file; the last two files are kept in memory.
+
+    Args:
+        path: the file.
+        joints: number of joints of a person.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is damaged or breaks the layout; the message names the JSON path.
+    """
+    status = path.stat() if path.is_file() else None
+    state = (status.st_size, status.st_mtime_ns) if status else (0, 0)
+    return _read(path, joints, state)
+
+
+# A worker meets the blocks of a file one after the other; the largest official file takes about 30 MB here.
+@functools.lru_cache(maxsize=2)
+def _read(path: Path, joints: int, state: tuple[int, int]) -> ImagePeople:
+    del state  # tells the cache that the file was changed
+    content = read_json(path, _File)
+    people = content.annotations
+    keypoints = _keypoints(path, people, joints)
+    flags = FLAGS[keypoints[..., 2].astype(np.int64)]
+    return image_people(
+        str(path),
+        images=[(one.id, one.file_name, one.width, one.height) for one in content.images],
+        owners=[one.image_id for one in people],
+        crowd_index=np.array([_or_nan(one.crowd_index) for one in content.images], dtype=np.float64),
+        persons={
+            "annotation_id": np.array([one.id for one in people], dtype=np.int64),
+            "joints": np.where(flags[..., None] > 0, keypoints[..., :2], np.nan),
+            "flags": flags,
+            "bbox": np.array([one.bbox for one in people], dtype=np.float64).reshape(-1, 4),
+            "area": np.array([_or_nan(one.area) for one in people], dtype=np.float64),
+            "num_keypoints": np.array([one.num_keypoints for one in people], dtype=np.int32),
+            "iscrowd": np.array([one.iscrowd for one in people], dtype=np.uint8),
+            "max_iou": np.full(len(people), np.nan),
+        },
+    )
+
+
+def image_people(
+    where: str,
+    *,
+    images: Sequence[tuple[int, str, int, int]],
+    owners: Sequence[int],
+    crowd_index: Floats,
+    persons: dict[str, npt.NDArray[Any]],
+) -> ImagePeople:
+    """Images sorted by id, and their people beside them in the order they are given.
+
+    Args:
+        where: the file, for messages.
+        images: id, file name, width and height of each.
+        owners: image id of each person.
+        crowd_index: of each image.
+        persons: the person columns.
+
+    Raises:
+        InputError: an id is negative, is there twice or is none of the images; a size makes no image.
+        UnsafeInputError: a file name leaves the folder of the images.
+    """
+    ids = np.array([one[0] for one in images], dtype=np.int64)
+    order = np.argsort(ids, kind="stable")
+    _check_images(where, images, ids, order)
+    image_id = ids[order]
+    owner = np.array(owners, dtype=np.int64)
+    unknown = np.flatnonzero(~np.isin(owner, image_id))
+    if unknown.size:
+        raise InputError(
+            f"{where}: there is no image {owner[unknown[0]]} - at $.annotations[{unknown[0]}].image_id",
+            expected="people of images that the file lists",
+            action=_ACTION,
+        )
+    rows = np.argsort(owner, kind="stable")
+    columns = {
+        "image_id": image_id,
+        "file_name": np.array([images[row][1] for row in order], dtype=np.str_),
+        "size": np.array([images[row][2:] for row in order], dtype=np.int32).reshape(-1, 2),
+        "crowd_index": crowd_index[order],
+        "start": np.append(np.searchsorted(owner[rows], image_id), len(rows)).astype(np.int64),
+        **{name: column[rows] for name, column in persons.items()},
+    }
+    for column in columns.values():
+        column.setflags(write=False)
+    return ImagePeople(**columns)
+
+
+def _check_images(
+    where: str, images: Sequence[tuple[int, str, int, int]], ids: Integers, order: Integers
+) -> None:
+    for row, (number, name, width, height) in enumerate(images):
+        confined(name, where)
+        if number < 0 or min(width, height) < 1:
+            raise InputError(
+                f"{where}: image {number} has {width} x {height} pixels - at $.images[{row}]",
+                expected="an id of at least 0 and a size in pixels",
+                action=_ACTION,
+            )
+    again = np.flatnonzero(np.diff(ids[order]) == 0)
+    if again.size:
+        row = order[again[0] + 1]
+        raise InputError(
+            f"{where}: two images have the id {ids[row]} - at $.images[{row}].id",
+            expected="each image once",
+            action=_ACTION,
+        )
+
+
+def _keypoints(path: Path, people: Sequence[_Person], joints: int) -> Floats:
+    """(P, J, 3) x, y, v of everybody."""
+    for row, one in enumerate(people):
+        if len(one.keypoints) != 3 * joints:
+            raise InputError(
+                f"{path}: a person has {len(one.keypoints)} numbers - at $.annotations[{row}].keypoints",
+                expected=f"{3 * joints}: x, y, v of {joints} joints",
+                action="check that the file belongs to this data set",
+            )
+    keypoints = np.array([one.keypoints for one in people], dtype=np.float64).reshape(-1, joints, 3)
+    strange = np.argwhere(~np.isin(keypoints[..., 2], (0, 1, 2)))
+    if strange.size:
+        row, joint = strange[0]
+        raise InputError(
+            f"{path}: v is {keypoints[row, joint, 2]:g} - at $.annotations[{row}].keypoints[{3 * joint + 2}]",
+            expected=f"0, 1 or 2 in {_LAYOUT}",
+            action=_ACTION,
+        )
+    return keypoints
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
