@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import raw_root
+from mhbench.cli.options import names, raw_root
 
 
 @click.command(context_settings={"show_default": True})
@@ -116,8 +116,8 @@ def command(
         out,
         Selection(
             splits=splits,
-            sequences=_names(sequences),
-            cameras=_names(cameras),
+            sequences=names(sequences),
+            cameras=names(cameras),
             every=every,
             limit=limit,
             frame_lists=read_frame_lists(frames) if frames else {},
@@ -138,7 +138,3 @@ def command(
     )
     click.echo(str(report))
     return 1 if report.failures else 0
-
-
-def _names(words: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name.strip() for word in words for name in word.split(",") if name.strip())

@@ -36,3 +36,8 @@ def chosen_options(words: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"--option {word!r} has no value", expected="--option NAME=VALUE")
         chosen[name.strip()] = value.strip()
     return chosen
+
+
+def names(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Names given by repeating an option, by commas, or both."""
+    return tuple(name.strip() for word in words for name in word.split(",") if name.strip())

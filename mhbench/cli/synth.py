@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mhbench.cli.options import names
+
 from mhbench.errors import UsageError
 
 
@@ -19,8 +21,8 @@ from mhbench.errors import UsageError
 @click.option(
     "--cameras",
     metavar="NAME,...",
-    default="",
-    help="Names of the cameras; the default is the data set's choice.",
+    multiple=True,
+    help="Names of the cameras (repeat, or separate by commas); the default is the data set's choice.",
 )
 @click.option(
     "--motion",
@@ -39,7 +41,7 @@ def command(
     folder: Path,
     frames: int,
     people: int,
-    cameras: str,
+    cameras: tuple[str, ...],
     motion: str,
     size: str,
     seed: int,
@@ -60,7 +62,7 @@ def command(
         people=people,
         motion=motion,
         seed=seed,
-        cameras=tuple(name.strip() for name in cameras.split(",") if name.strip()),
+        cameras=names(cameras),
         size=_size(size),
         images=images,
     )
