@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from mhbench.cli.options import names
-
 from mhbench.errors import UsageError
 
 
