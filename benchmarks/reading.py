@@ -1,8 +1,9 @@
 """Reading predictions: 60,000 people of 24 joints in 3D and 2D, 76 MB of JSON, against general JSON readers.
 
 Nobody evaluates nested lists, so the peers turn the joints into arrays too (json alone is shown beside them);
-they check nothing. The floor is 1.2 s on a machine where json alone takes 3.0 s, held as their ratio. Memory
-is the peak of a fresh process above what it holds after its imports.
+they check nothing. The floor is 1.2 s, set on a machine where json alone took 3.0 s; the seconds and that
+ratio are judged, since seconds alone move with the load. Memory is the peak of a fresh process above what it
+holds after its imports.
 """
 
 from __future__ import annotations
@@ -121,6 +122,7 @@ def main() -> None:
         memory = {name: peak_memory(name, path) for name in READERS}
         size = path.stat().st_size
         claims = [
+            claim("time to read, median", ours.median, "s", floor=1.2, wanted="at most"),
             claim("faster than json alone", measured["json alone"].median / ours.median, "times", floor=2.5),
             claim("memory to read", memory["read_predictions"], "MiB", floor=200, wanted="at most"),
             claim("faster than json, then numpy", measured["json, then numpy"].median / ours.median, "times"),
