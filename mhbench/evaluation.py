@@ -14,9 +14,10 @@ import numpy as np
 
 from mhbench import __version__
 from mhbench.errors import PredictionError, UsageError
+from mhbench.frame_selection import expected_frames
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
-from mhbench.protocols import expected_frames, resolve_protocol, with_options
+from mhbench.protocols import resolve_protocol, with_options
 from mhbench.result_making import make_result
 from mhbench.scoring.scored import Choices, kind_of_scoring
 from mhbench.shards.reading import open_shards
@@ -97,6 +98,7 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     chosen = options or EvaluationOptions()
     predictions = read_predictions(path)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
+    _check_scorable(rules)
     kind = kind_of_scoring(rules.scoring)
     _check_dataset(predictions, rules)
     kind.check(predictions, rules)
@@ -115,6 +117,15 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_scorable(protocol: Protocol) -> None:
+    if protocol.refused:
+        raise UsageError(
+            f"{protocol.name} cannot be scored from shards: {protocol.refused}",
+            expected="a protocol that the data set alone decides",
+            action="`mhbench protocols` lists them",
+        )
 
 
 def _check_dataset(predictions: PredictionTable, protocol: Protocol) -> None:

@@ -1,7 +1,8 @@
-"""Protocols: manifests -> frozen objects, their names, their hash, and the frames they select.
+"""Protocols by name: manifests -> frozen objects, aliases, options, and the hash of all they depend on.
 
 A protocol says everything a number depends on: frames, ground-truth people and joints, the space predictions
-live in, matching, misses, metrics, averaging. As data: `manifests/protocols/<dataset>/<name>.toml`.
+live in, matching, misses, metrics, averaging. As data: `manifests/protocols/<dataset>/<name>.toml`; a
+manifest with `same_as` holds only what differs from another one.
 """
 
 from __future__ import annotations
@@ -9,150 +10,69 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Final
 
 import msgspec
-import numpy as np
 
-from mhbench.errors import UsageError
-from mhbench.manifests import manifest_names, read_manifest
+from mhbench.datasets.choosing import exclusion_manifests
+from mhbench.datasets.manifest import dataset_manifest
+from mhbench.errors import ManifestError, UsageError
+from mhbench.manifests import manifest_names, manifest_path, read_manifest
+from mhbench.protocol_rules import (
+    AveragingRule,
+    FrameRule,
+    MatchingRule,
+    MetricRule,
+    OptionRule,
+    PredictionRule,
+    Protocol,
+    TrainingRule,
+    TruthRule,
+)
 from mhbench.skeletons import skeleton
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+__all__ = [
+    "AveragingRule",
+    "FrameRule",
+    "MatchingRule",
+    "MetricRule",
+    "OptionRule",
+    "PredictionRule",
+    "Protocol",
+    "TrainingRule",
+    "TruthRule",
+    "load_protocol",
+    "other_meanings",
+    "protocol_hash",
+    "protocol_names",
+    "resolve_protocol",
+    "with_options",
+]
 
-    from mhbench.frames import FrameTable
-
-Names = tuple[str, ...]
-
-
-class FrameRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which converted frames are expected. Empty lists mean all; strides refer to raw indices.
-
-    Attributes:
-        cameras: names of cameras; empty = every converted one.
-        user_lists: the official list is not public: `--frames DIR` gives it, else nothing is comparable.
-        expected: number of frames of the complete protocol, where it is known.
-    """
-
-    dataset: str
-    split: str = ""
-    sequences: Names = ()
-    cameras: Names = ()
-    stride: int = 1
-    exclusions: Names = ()
-    user_lists: bool = False
-    expected: int = 0
+# of the protocol that `same_as` names these are never taken over
+_OWN: Final = ("name", "version", "about", "source", "notes", "same_as")
 
 
-class TruthRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which joints and people are scored.
+class Meaning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What else a name means in the literature."""
 
-    Attributes:
-        joints: `shared` = those both skeletons share exactly; a skeleton's name; or a list of joint names, in
-            which `a | b` stands for the first of them that the ground truth has.
-        joint_set: a further joint set of the shards instead of the main one.
-        out_of_image_joints: whether joints outside the image are scored.
-    """
-
-    joints: str | Names = "shared"
-    joint_set: str = ""
-    out_of_image_joints: Literal["scored", "not scored"] = "not scored"
+    protocol: str
+    says: str
 
 
-class PredictionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a prediction must be. `spaces`: those accepted; metrics that a space cannot give are left out.
-
-    Attributes:
-        null_joint: refuse the file; drop the joint from the errors; or count it as wrong in shares only.
-    """
-
-    spaces: tuple[Literal["camera", "root", "world", "2d"], ...] = ("camera",)
-    null_joint: Literal["refuse", "drop", "wrong"] = "drop"
-
-
-class MatchingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How predictions meet ground-truth people, and what a person without one costs."""
-
-    rule: str = "hungarian"
-    limit_m: float = 0.5
-    missed_person: Literal["out", "wrong"] = "out"
-
-
-class MetricRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One metric: its contract name (thresholds are part of it) and how it is computed.
-
-    Attributes:
-        root: `skeleton` (its root, else the mean of the hips), `none`, or joints whose mean is subtracted.
-        inclusive: whether an error equal to the threshold is right.
-        step_mm, closed, area: grid of an AUC, whether its last threshold belongs to it, and the rule.
-    """
+class Alias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another name of a protocol, or (without `is`) a name that would be a guess and is refused."""
 
     name: str
-    root: str | Names = "skeleton"
-    inclusive: bool = False
-    step_mm: float = 5.0
-    closed: bool = True
-    area: Literal["mean", "trapezoid"] = "mean"
+    protocol: str = msgspec.field(default="", name="is")
+    others: tuple[Meaning, ...] = ()
 
 
-class AveragingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How people become one number: pooled, or the plain mean over groups of sequences.
+class AliasManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Aliases of protocols and of data sets."""
 
-    Attributes:
-        over: everybody pooled; the plain mean of the groups, or of the sequences; or the mean of frames.
-        groups: group name -> sequences; each group is pooled, then the plain mean of the groups is taken.
-        resample: what the interval speaks of.
-    """
-
-    over: Literal["persons", "groups", "frames", "sequences"] = "persons"
-    groups: Mapping[str, Names] = {}
-    resample: Literal["sequence", "image"] = "sequence"
-
-
-class TrainingRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model may have been trained on, in words, and which sets break the rule."""
-
-    rule: str = "not restricted"
-    forbidden: Names = ()
-
-
-class OptionRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An open point of the protocol. A value other than the default makes a result not comparable.
-
-    Attributes:
-        values: other value -> what it replaces in the manifest (tables are merged, lists replaced).
-    """
-
-    name: str
-    default: str
-    values: Mapping[str, dict[str, Any]]
-    about: str = ""
-
-
-class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A frozen, versioned protocol (contract 4)."""
-
-    name: str
-    version: int
-    evidence: Literal["run", "read", "paper", "inferred"]
-    source: str
-    about: str
-    scoring: Literal["poses"] = "poses"
-    frames: FrameRule
-    truth: TruthRule = TruthRule()
-    prediction: PredictionRule = PredictionRule()
-    matching: MatchingRule = MatchingRule()
-    metric: tuple[MetricRule, ...]
-    averaging: AveragingRule = AveragingRule()
-    training: TrainingRule = TrainingRule()
-    option: tuple[OptionRule, ...] = ()
-    notes: Names = ()
-
-    @property
-    def official(self) -> bool:
-        """Whether the definition was run against the public evaluator; below that it is not official."""
-        return self.evidence == "run"
+    datasets: Mapping[str, str]
+    alias: tuple[Alias, ...]
 
 
 def protocol_names() -> list[str]:
@@ -177,25 +97,86 @@ def load_protocol(name: str) -> Protocol:
             expected=f"one of: {', '.join(near)}",
             action="`mhbench protocols` lists all of them",
         )
-    return read_manifest(f"protocols/{name}", Protocol)
+    try:
+        return msgspec.convert(_content(name), Protocol)
+    except msgspec.ValidationError as error:
+        raise ManifestError(
+            f"{manifest_path(f'protocols/{name}')}: {error}",
+            expected="the fields of Protocol",
+            action="correct the file; the manifests beside it are examples",
+        ) from error
+
+
+def _content(name: str) -> dict[str, Any]:
+    """Decoded manifest of a protocol, with what it takes over from the one that `same_as` names."""
+    path = manifest_path(f"protocols/{name}")
+    try:
+        own: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+    except msgspec.DecodeError as error:
+        raise ManifestError(f"{path}: {error}", expected="TOML", action="correct the file") from error
+    base = own.pop("same_as", None)
+    if base is None:
+        return own
+    inherited = {key: value for key, value in _content(base).items() if key not in _OWN}
+    return _merged(inherited, own)
 
 
 def resolve_protocol(name: str, dataset: str | None) -> Protocol:
-    """The protocol of a full or bare name; a bare one is looked up in the data set of the predictions.
+    """The protocol of a full name, an alias, or a bare name, which the data set of the predictions completes.
 
     Raises:
-        UsageError: there is none, or a bare name comes without a data set; candidates are listed.
+        UsageError: there is none, a bare name comes without a data set, or the name could mean several; the
+            candidates are listed.
     """
-    if "/" in name:
-        return load_protocol(name)
-    if dataset is not None and f"{dataset}/{name}" in protocol_names():
-        return load_protocol(f"{dataset}/{name}")
-    candidates = [full for full in protocol_names() if full.partition("/")[2] == name]
+    full = _full_name(name, dataset)
+    alias = _aliases().get(full)
+    if alias is None:
+        return load_protocol(full)
+    if not alias.protocol:
+        raise UsageError(
+            f"the protocol name {name!r} means several things",
+            expected="; or ".join(f"{other.protocol} ({other.says})" for other in alias.others),
+            action="choose one of them",
+        )
+    return load_protocol(alias.protocol)
+
+
+def other_meanings(name: str, dataset: str | None) -> list[str]:
+    """What else an alias means in the literature, with the commands; nothing for a protocol's own name.
+
+    Raises:
+        UsageError: see `resolve_protocol`.
+    """
+    alias = _aliases().get(_full_name(name, dataset))
+    if alias is None or not alias.others:
+        return []
+    lines = [f"{alias.name} is {alias.protocol} here; the literature also calls so:"]
+    return lines + [f"  {other.says}: --protocol {other.protocol}" for other in alias.others]
+
+
+def _full_name(name: str, dataset: str | None) -> str:
+    known = {*protocol_names(), *_aliases()}
+    head, slash, tail = name.partition("/")
+    if slash:
+        return f"{_alias_manifest().datasets.get(head, head)}/{tail}"
+    if dataset is not None and f"{dataset}/{name}" in known:
+        return f"{dataset}/{name}"
+    candidates = sorted(full for full in known if full.partition("/")[2] == name)
     raise UsageError(
         f"the protocol name {name!r} is not enough" + (f" for predictions of {dataset!r}" if dataset else ""),
         expected=f"a full name: {', '.join(candidates) or 'none has this ending'}",
         action="`mhbench protocols` lists all of them",
     )
+
+
+@functools.cache
+def _alias_manifest() -> AliasManifest:
+    return read_manifest("protocol_aliases", AliasManifest)
+
+
+@functools.cache
+def _aliases() -> Mapping[str, Alias]:
+    return {alias.name: alias for alias in _alias_manifest().alias}
 
 
 def with_options(protocol: Protocol, chosen: Mapping[str, str]) -> Protocol:
@@ -223,7 +204,7 @@ def with_options(protocol: Protocol, chosen: Mapping[str, str]) -> Protocol:
     return msgspec.convert(content, Protocol)
 
 
-def _merged(content: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(content: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     for key, value in patch.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -232,39 +213,28 @@ def _merged(content: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]
 
 
 def protocol_hash(protocol: Protocol, frame_lists: Mapping[str, tuple[int, ...]] | None = None) -> str:
-    """sha256 of everything the numbers depend on: the rules, the skeletons they name, the frame lists.
+    """sha256 of everything the numbers depend on: the rules, the skeletons they name, all lists of frames.
 
     Texts (about, source, notes, words on training) are left out, so a better wording changes nothing.
     """
     content: dict[str, Any] = msgspec.to_builtins(protocol)
-    for text in ("about", "source", "notes"):
+    for text in ("about", "source", "notes", "refused"):
         content.pop(text)
     content["training"].pop("rule")
     content.pop("option")  # what an option changes stands in the other fields
-    joints = protocol.truth.joints
-    if isinstance(joints, str) and joints != "shared":
-        content["truth"]["joints"] = list(skeleton(joints).points)
+    content["skeletons"] = {name: list(skeleton(name).points) for name in _skeletons(protocol)}
+    lists = exclusion_manifests(protocol.frames.exclusions, protocol.frames.dataset)
+    content["exclusion_lists"] = [msgspec.to_builtins(one.frames) for one in lists]
     content["frame_lists"] = {name: list(frames) for name, frames in (frame_lists or {}).items()}
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def expected_frames(
-    protocol: Protocol, table: FrameTable, frame_lists: Mapping[str, tuple[int, ...]] | None = None
-) -> npt.NDArray[np.bool_]:
-    """(F,) which frames of a shard the protocol expects to be predicted."""
-    rule = protocol.frames
-    wanted = np.full(table.frame_count, fill_value=True)
-    if rule.split and table.split != rule.split:
-        return ~wanted
-    if rule.sequences:
-        wanted &= np.isin(table.frames["sequence"], rule.sequences)
-    if rule.cameras:
-        wanted &= np.isin(table.frames["camera"], rule.cameras)
-    if rule.stride > 1:
-        wanted &= table.frames["index"] % rule.stride == 0
-    if frame_lists:
-        for sequence in np.unique(table.frames["sequence"]):
-            inside = table.frames["sequence"] == sequence
-            listed = np.isin(table.frames["index"], frame_lists.get(str(sequence), ()))
-            wanted &= ~inside | listed
-    return wanted
+def _skeletons(protocol: Protocol) -> list[str]:
+    """Skeletons by which the joint names of a protocol are read: a name may mean another point elsewhere."""
+    manifest, truth = dataset_manifest(protocol.frames.dataset), protocol.truth
+    names = {manifest.skeleton}
+    names |= {manifest.joint_sets[one] for one in (truth.joint_set, truth.pixel_set) if one}
+    names |= {truth.joints} if isinstance(truth.joints, str) and truth.joints != "shared" else set()
+    names |= {truth.seen.skeleton} if truth.seen else set()
+    names |= {"h36m_17_regressor"} if truth.regressor else set()
+    return sorted(names)

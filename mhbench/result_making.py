@@ -51,7 +51,7 @@ def make_result(
             hash=protocol_hash(protocol, options.frame_lists),
             frames_sha256=hashlib.sha256("\n".join(sorted(gathered.frame_ids)).encode()).hexdigest(),
             gt_sha256=gathered.gt_sha256,
-            evidence=protocol.evidence,
+            evidence=protocol.weakest_evidence,
             joints=scored.joints,
             options=options.options,
             resampled=words if bounds else "",
@@ -120,6 +120,9 @@ def _comparable(
         reasons.append("the official frame list is not public and was not given with --frames")
     if protocol.frames.expected and frames != protocol.frames.expected:
         reasons.append(f"{frames} frames, but the protocol has {protocol.frames.expected}")
+    people = protocol.frames.expected_people
+    if people and scored.counts.true != people:
+        reasons.append(f"{scored.counts.true} people, but the protocol has {people}")
     if scored.counts.joints_dropped and protocol.prediction.null_joint == "drop":
         reasons.append(f"{scored.counts.joints_dropped} null joints were left out of the errors")
     if options.allow_approximate and scored.approximate:
@@ -130,10 +133,10 @@ def _comparable(
 
 def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[str]:
     forbidden = sorted(protocol.training.forbidden)
-    if not forbidden:
-        return []
     if predictions.trained_on is None:
-        return [f"trained_on is not declared; the protocol forbids {', '.join(forbidden)}"]
+        if forbidden:
+            return [f"trained_on is not declared; the protocol forbids {', '.join(forbidden)}"]
+        return ["trained_on is not declared"] if protocol.training.declare else []
     broken = [name for name in forbidden if name in predictions.trained_on]
     return [f"trained on {', '.join(broken)}, which the protocol forbids"] if broken else []
 

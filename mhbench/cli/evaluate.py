@@ -54,6 +54,7 @@ def command(
     from mhbench.cli.options import chosen_options  # noqa: PLC0415 - commands import their work when called
     from mhbench.evaluation import EvaluationOptions, evaluate  # noqa: PLC0415
     from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
+    from mhbench.protocols import other_meanings  # noqa: PLC0415
 
     evaluation = evaluate(
         predictions,
@@ -68,6 +69,8 @@ def command(
         ),
     )
     click.echo(str(evaluation.result))
+    for line in other_meanings(protocol, evaluation.result.dataset):
+        click.echo(line)
     if out is not None:
         from mhbench.shards.files import write_atomically  # noqa: PLC0415
 

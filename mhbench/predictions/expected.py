@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import UsageError
+from mhbench.frame_selection import expected_frames
 from mhbench.predictions.schema import FORMAT
-from mhbench.protocols import expected_frames
 from mhbench.shards import open_shards
 from mhbench.shards.files import write_atomically
 
