@@ -47,7 +47,7 @@ def test_predictions_are_drawn_beside_the_truth(folder, tmp_path):
 def test_frames_are_found_by_id_with_any_padding(folder, tmp_path):
     done = CliRunner(catch_exceptions=False).invoke(
         program,
-        [
+        ["view", str(folder / "shards"), "--frame", "170101_view1/00_16/137", "--out", f"{tmp_path}/a.png"],
             "view",
             str(folder / "shards"),
             "--frame",
