@@ -2,9 +2,9 @@
 
 Two forms of annotations are read: the COCO form of each split, which everybody scores with, and the data
 set's own `ochuman.json`, from which the COCO form was made (see `ochuman_file`). Boxes and `area` (of the
-whole box, not of the mask) are as in the files. COCO's v = 2 means visible or hidden by the person's own body,
-v = 1 hidden by somebody else; only `ochuman.json` tells the former two apart. Nothing is 3D, so there are no
-heatmaps.
+whole box, not of the mask) are as in the files. COCO's v = 2 means visible or hidden by the person's own
+body, v = 1 hidden by somebody else; only `ochuman.json` tells the former two apart. Nothing is 3D, so there
+are no heatmaps.
 
 Source of the layout and of the rules: liruilong940607/OCHumanApi.
 """

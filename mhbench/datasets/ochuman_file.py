@@ -74,10 +74,8 @@ class OchumanFile:
     @property
     def note(self) -> str:
         """What is in no split, in words."""
-        return (
-            f"{self.images_left_out} images and {self.people_left_out} people of ochuman.json without joints and"
-            " a mask are in no split, as in the official COCO form"
-        )
+        left_out = f"{self.images_left_out} images and {self.people_left_out} people"
+        return f"{left_out} without joints and a mask are in no split, as in the official COCO form"
 
 
 def read_ochuman(path: Path) -> OchumanFile:

@@ -243,7 +243,7 @@ def test_ochuman_native_people_without_joints_or_mask_are_in_no_split_and_told(t
     assert table.frames["image"].tolist() == ["images/000002.jpg"]
     assert table.persons["max_iou"].tolist() == [0.6, 0.8]
     assert [entry.frames for entry in notes] == [0]
-    assert "2 images and 4 people of ochuman.json" in notes[0].reason
+    assert "2 images and 4 people without" in notes[0].reason
 
 
 def test_ochuman_native_val_is_the_first_2500_images_and_test_the_rest(tmp_path):
