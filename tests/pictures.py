@@ -1,4 +1,4 @@
-"""Comparison of pictures with stored ones: small, blurred, so the same on any build of the drawing library."""
+"""Comparison of pictures with stored ones: small and blurred, so the same on any build of matplotlib."""
 
 from __future__ import annotations
 

@@ -45,19 +45,11 @@ def test_predictions_are_drawn_beside_the_truth(folder, tmp_path):
 
 
 def test_frames_are_found_by_id_with_any_padding(folder, tmp_path):
-    done = CliRunner(catch_exceptions=False).invoke(
-        program,
-        ["view", str(folder / "shards"), "--frame", "170101_view1/00_16/137", "--out", f"{tmp_path}/a.png"],
-            "view",
-            str(folder / "shards"),
-            "--frame",
-            "170101_view1/00_16/137",
-            "--out",
-            str(tmp_path / "a.png"),
-        ],
-    )
+    out = tmp_path / "a.png"
+    words = ["view", str(folder / "shards"), "--frame", "170101_view1/00_16/137", "--out", str(out)]
+    done = CliRunner(catch_exceptions=False).invoke(program, words)
     assert done.exit_code == 0
-    assert (tmp_path / "a.png").stat().st_size > 10_000
+    assert out.stat().st_size > 10_000
 
 
 def test_an_unknown_frame_names_one_that_exists(folder, tmp_path):
