@@ -15,8 +15,8 @@ import numpy as np
 from mhbench import __version__
 from mhbench.errors import PredictionError, UsageError
 from mhbench.frame_selection import expected_frames
+from mhbench.predictions.coverage import predicted_rows
 from mhbench.predictions.reading import read_predictions
-from mhbench.predictions.table import frame_key
 from mhbench.protocols import resolve_protocol, with_options
 from mhbench.result_making import make_result
 from mhbench.scoring.scored import Choices, kind_of_scoring
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols import Protocol
     from mhbench.results import Result
@@ -96,7 +95,8 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     """
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
-    predictions = read_predictions(path)
+    # formats without a data set of their own (COCO results) take that of the full protocol name
+    predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
     _check_scorable(rules)
     kind = kind_of_scoring(rules.scoring)
@@ -169,18 +169,6 @@ def _pass_over_shards(
     scored_shards = replace(shards, infos=tuple(used))
     gathered.gt_sha256, gathered.complete = scored_shards.gt_sha256(), scored_shards.complete
     return gathered
-
-
-def predicted_rows(table: FrameTable, row_of: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """(F,) row of each frame in the predictions by its id or its official image path; -1 = not predicted."""
-    rows = [row_of.get(frame_key(frame_id), -1) for frame_id in table.frames["id"].tolist()]
-    images = table.frames.get("image")
-    if images is not None and -1 in rows:
-        rows = [
-            row if row >= 0 else row_of.get(image, -1)
-            for row, image in zip(rows, images.tolist(), strict=True)
-        ]
-    return np.array(rows, dtype=np.int64)
 
 
 def _check_found(found: npt.NDArray[np.bool_], predictions: PredictionTable, data: Path) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import jinja2
 import numpy as np
 
+from mhbench.predictions.coverage import predicted_rows
+from mhbench.predictions.reading import read_predictions
 from mhbench.protocol_words import protocol_in_words
 from mhbench.report import figures
 from mhbench.report.frame_picture import Overlay, draw_frame
@@ -17,6 +19,7 @@ from mhbench.report.images import read_image
 from mhbench.scoring.intervals import by_key, key_intervals, sequence_blocks
 from mhbench.scoring.statistics import Statistic
 from mhbench.shards.files import write_atomically
+from mhbench.shards.reading import open_shards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,15 +113,11 @@ def worst_frames(records: Records, penalty: float, count: int = WORST_FRAMES) ->
 def _worst_frames(
     evaluation: Evaluation, predictions: Path, data: Path, raw: Path | None
 ) -> list[dict[str, Any]]:
-    from mhbench.evaluation import predicted_rows  # noqa: PLC0415 - evaluation's caller imports this page
-    from mhbench.predictions.reading import read_predictions  # noqa: PLC0415
-    from mhbench.shards.reading import open_shards  # noqa: PLC0415
-
     records = evaluation.scored.records
     if records is None:
         return []
     ids = records.frames["id"][worst_frames(records, evaluation.protocol.matching.limit_m)].tolist()
-    table = read_predictions(predictions)
+    table = read_predictions(predictions, dataset=evaluation.protocol.frames.dataset)
     row_of = {key: row for row, key in enumerate(table.frame_keys)}
     pictures: dict[str, str] = {}
     for shard in open_shards(data, dataset=evaluation.protocol.frames.dataset).tables():
