@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import click
 
 
@@ -22,4 +24,10 @@ def command(name: str | None, dataset: str | None) -> None:
         names = [one for one in protocol_names() if dataset is None or one.startswith(f"{dataset}/")]
         click.echo(list_in_words([load_protocol(one) for one in names]))
     else:
-        click.echo(protocol_in_words(resolve_protocol(name, dataset)))
+        from mhbench.published import published_in_words  # noqa: PLC0415
+
+        protocol = resolve_protocol(name, dataset)
+        click.echo(protocol_in_words(protocol))
+        for number, line in enumerate(published_in_words(protocol.name)):
+            label = "published" if number == 0 else ""
+            click.echo(textwrap.fill(line, 100, initial_indent=f"{label:<13}", subsequent_indent=" " * 13))
