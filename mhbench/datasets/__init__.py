@@ -29,6 +29,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "crowdpose": "mhbench.datasets.crowdpose",
     "human36m": "mhbench.datasets.human36m",
     "mpi_inf_3dhp": "mhbench.datasets.mpi_inf_3dhp",
+    "mupots": "mhbench.datasets.mupots",
     "ochuman": "mhbench.datasets.ochuman",
     "panoptic": "mhbench.datasets.panoptic",
 }
