@@ -28,6 +28,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "3dpw": "mhbench.datasets.threedpw",
     "crowdpose": "mhbench.datasets.crowdpose",
     "human36m": "mhbench.datasets.human36m",
+    "jta": "mhbench.datasets.jta",
     "mpi_inf_3dhp": "mhbench.datasets.mpi_inf_3dhp",
     "mupots": "mhbench.datasets.mupots",
     "ochuman": "mhbench.datasets.ochuman",
