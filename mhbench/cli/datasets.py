@@ -1,0 +1,21 @@
+"""`mhbench datasets`: what each data set is and where it comes from."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
+    """Tell what each data set (or the one called NAME) is, its licence, its source and the files it needs.
+
+    Nothing is ever downloaded: the licences are between you and the owners of the data.
+
+    \b
+    mhbench datasets
+    mhbench datasets panoptic
+    """
+    from mhbench.inspection import data_sets_in_words  # noqa: PLC0415 - commands import their work when called
+
+    click.echo(data_sets_in_words(name))
