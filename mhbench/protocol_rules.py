@@ -69,7 +69,7 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
         pixel_set: the joint set whose `joints2d` people are matched by; the main one by default.
         body: the joints are made anew from the SMPL parameters, by the model of the annotated gender or by
             the neutral one; by default the shards' joints are the truth.
-        regressor: with `body`: `h36m` takes Human3.6M's 17 from the mesh; by default SMPL's own 24.
+        regressor: with `body`: `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24.
         require: person column -> the value it must have.
         seen: how much of a person must have been found in the image.
         fully_occluded: whether people count of whom every joint is hidden by something or somebody else.
@@ -82,7 +82,7 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
     joint_set: str = ""
     pixel_set: str = ""
     body: Literal["", "gendered", "neutral"] = ""
-    regressor: Literal["", "h36m"] = ""
+    regressor: Literal["h36m", "smpl"] = "smpl"
     require: Mapping[str, int] = {}
     seen: SeenRule | None = None
     fully_occluded: Literal["scored", "not scored"] = "scored"
@@ -93,10 +93,13 @@ class PredictionRule(_Rule, frozen=True, kw_only=True):
     """What a prediction must be. `spaces`: those accepted; metrics that a space cannot give are left out.
 
     Attributes:
+        regressor: how meshes and SMPL parameters become joints, where a file has no joints of the protocol:
+            `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24; by default they are not taken.
         null_joint: refuse the file; drop the joint from the errors; or count it as wrong in shares only.
     """
 
     spaces: tuple[Literal["camera", "root", "world", "2d"], ...] = ("camera",)
+    regressor: Literal["", "h36m", "smpl"] = ""
     null_joint: Literal["refuse", "drop", "wrong"] = "drop"
 
 

@@ -119,7 +119,7 @@ def _joints(protocol: Protocol) -> str:
     parts += [f"a prediction needs {', '.join(rule.needed)} besides"] if rule.needed else []
     parts += [f"of the joint set {rule.joint_set}"] if rule.joint_set else []
     if rule.body:
-        made = "Human3.6M's regressor" if rule.regressor else "SMPL's own regressor"
+        made = "Human3.6M's regressor" if rule.regressor == "h36m" else "SMPL's own regressor"
         parts.append(f"from {rule.body} SMPL bodies by {made}")
     return "; ".join([*parts, f"joints outside the image are {places[rule.out_of_image_joints]}"])
 
@@ -130,7 +130,12 @@ def _predictions(protocol: Protocol) -> str:
         "drop": "a null joint is left out of the person's mean and counted",
         "wrong": "a null joint is left out of the errors, and wrong in shares",
     }[protocol.prediction.null_joint]
-    return f"space {' or '.join(protocol.prediction.spaces)}; {null}"
+    mesh = {
+        "": "",
+        "h36m": "; a mesh or SMPL parameters go through Human3.6M's regressor",
+        "smpl": "; SMPL parameters give the model's own joints",
+    }[protocol.prediction.regressor]
+    return f"space {' or '.join(protocol.prediction.spaces)}; {null}{mesh}"
 
 
 def _matching(protocol: Protocol) -> str:

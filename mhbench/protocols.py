@@ -236,5 +236,5 @@ def _skeletons(protocol: Protocol) -> list[str]:
     names |= {manifest.joint_sets[one] for one in (truth.joint_set, truth.pixel_set) if one}
     names |= {truth.joints} if isinstance(truth.joints, str) and truth.joints != "shared" else set()
     names |= {truth.seen.skeleton} if truth.seen else set()
-    names |= {"h36m_17_regressor"} if truth.regressor else set()
+    names |= {"h36m_17_regressor"} if truth.body and truth.regressor == "h36m" else set()
     return sorted(names)

@@ -37,7 +37,10 @@ class Records:
         distance_m: (N,) mean distance over the joints both have, by which the pair was matched.
         scored: (N, J) the ground truth of the joint is scored.
         present: (N, J) the predicted joint is there and finite.
-        errors: for each error the protocol asks for: (N, J) mm, NaN where it cannot be said.
+        occluded: (N, J) the true joint is hidden, as the data set says it.
+        root_depth: (N, 2) camera z of the true and of the predicted root in metres, NaN where unknown.
+        errors: for each error the protocol asks for: (N, J) mm, NaN where it cannot be said; (N, 1) for
+            meshes and (N, K) degrees for K bones.
         rootless: (N,) a rooted error was asked for, but the root is missing on either side.
         joint_counts: for each distance (as in the metric's name) (F, 3) joints found, false and missed.
     """
@@ -52,6 +55,8 @@ class Records:
     distance_m: npt.NDArray[np.float64]
     scored: npt.NDArray[np.bool_]
     present: npt.NDArray[np.bool_]
+    occluded: npt.NDArray[np.bool_]
+    root_depth: npt.NDArray[np.float64]
     errors: Mapping[str, npt.NDArray[np.float64]]
     rootless: npt.NDArray[np.bool_]
     joint_counts: Mapping[str, npt.NDArray[np.int64]]
@@ -100,6 +105,8 @@ def join_records(parts: Sequence[Records]) -> Records:
         distance_m=joined("distance_m"),
         scored=joined("scored"),
         present=joined("present"),
+        occluded=joined("occluded"),
+        root_depth=joined("root_depth"),
         errors={name: np.concatenate([part.errors[name] for part in parts]) for name in first.errors},
         rootless=joined("rootless"),
         joint_counts={

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mhbench.protocols import protocol_hash
+from mhbench.resampling import draw_weights, packed, percentile_interval, resampled_values
 from mhbench.results import Breakdown, Comparable, Counts, Result, UsedProtocol, Value
 from mhbench.scoring.intervals import (
     averaging_groups,
     by_key,
     empty_groups,
     headline,
-    intervals,
     resampling_units,
 )
 from mhbench.scoring.statistics import Statistic
@@ -41,7 +41,8 @@ def make_result(
 ) -> Result:
     """The result of an evaluation (contract 6)."""
     groups, units = averaging_groups(scored.frames, protocol), resampling_units(scored.frames, protocol)
-    bounds = intervals(scored.measures, groups, units, options.bootstrap)
+    weights = draw_weights(units, options.bootstrap)
+    drawn = resampled_values(scored.measures, groups, units, weights) if weights.size else {}
     counts = _counts(scored, gathered)
     words = f"{options.bootstrap} draws of {_resampling_words(units.kind, len(units.stratum))}"
     return Result(
@@ -54,7 +55,7 @@ def make_result(
             evidence=protocol.weakest_evidence,
             joints=scored.joints,
             options=options.options,
-            resampled=words if bounds else "",
+            resampled=words if drawn else "",
         ),
         comparable=_comparable(scored, protocol, predictions, gathered, options, empty_groups(groups)),
         model=predictions.model or "unnamed",
@@ -64,14 +65,15 @@ def make_result(
             name: Value(
                 value=_defined(headline(one, groups)),
                 unit=one.unit,
-                ci95=bounds.get(name) if np.all(np.isfinite(bounds.get(name, np.nan))) else None,
+                ci95=percentile_interval(drawn[name]) if drawn else None,
             )
             for name, one in scored.measures.items()
         },
         breakdown=_breakdowns(scored, groups),
         counts=counts,
         joint_coverage=scored.joint_coverage,
-        provenance=provenance,
+        provenance={**provenance, **scored.provenance},
+        resampling=packed(drawn, units, weights) if drawn else None,
     )
 
 

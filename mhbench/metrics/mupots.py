@@ -142,6 +142,28 @@ def mupots_pck(
     return _score(errors, match, hidden)
 
 
+def rescaled_errors(target: npt.ArrayLike, predicted: npt.ArrayLike, *, relative: bool) -> Floats:
+    """Errors of matched people after every predicted bone got the true bone's length.
+
+    Args:
+        target: (N, 17, 3) mm.
+        predicted: (N, 17, 3) mm, camera frame.
+        relative: both are centred on their pelvis; else the predicted pelvis stays where it is.
+
+    Returns:
+        (N, 17) mm; NaN beyond a bone of length 0 or a joint that is NaN.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    truth = np.ascontiguousarray(target, dtype=np.float64)
+    found = np.ascontiguousarray(predicted, dtype=np.float64)
+    check_shape("predicted", found, "N 17 3", check_shape("target", truth, "N 17 3"))
+    errors = np.zeros(truth.shape[:2])
+    _joint_errors(truth, found, np.arange(len(truth)), relative, PARENTS, CHAIN, errors)
+    return errors
+
+
 @kernel
 def _joint_errors(
     target: Floats,

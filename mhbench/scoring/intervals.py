@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.frames import Columns
-    from mhbench.protocols import Protocol
+    from mhbench.protocol_rules import Protocol
     from mhbench.scoring.statistics import Measure
 
     Floats = npt.NDArray[np.float64]
@@ -43,24 +43,38 @@ class Units:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """What is averaged: the group of every frame (-1 = none) and the names of the groups."""
+    """What is averaged: the group of every frame (-1 = none) and the names of the groups.
+
+    `outer`: (G,) the groups are averaged inside these first; none = all at once.
+    """
 
     of_frame: Ints
     names: tuple[str, ...]
+    outer: Ints | None = None
 
 
 def averaging_groups(frames: Columns, protocol: Protocol) -> Groups:
-    """One group of everything, or the protocol's groups of sequences."""
-    count = len(frames["id"])
-    if protocol.averaging.over == "sequences":
-        names, of_frame = np.unique(frames["sequence"], return_inverse=True)
+    """One group of everything, or what the protocol averages."""
+    rule = protocol.averaging
+    if rule.over in {"sequences", "actions"}:
+        names, of_frame = np.unique(frames[rule.over.removesuffix("s")], return_inverse=True)
         return Groups(of_frame, tuple(names.tolist()))
-    if protocol.averaging.over != "groups":
-        return Groups(np.zeros(count, dtype=np.int64), ("all",))
-    of_frame = np.full(count, -1)
-    for number, sequences in enumerate(protocol.averaging.groups.values()):
-        of_frame[np.isin(frames["sequence"], sequences)] = number
-    return Groups(of_frame, tuple(protocol.averaging.groups))
+    if rule.over == "actions of takes":
+        return _takes_of_actions(frames)
+    if rule.over == "groups":
+        of_frame = np.full(len(frames["id"]), -1)
+        for number, sequences in enumerate(rule.groups.values()):
+            of_frame[np.isin(frames["sequence"], sequences)] = number
+        return Groups(of_frame, tuple(rule.groups))
+    return Groups(np.zeros(len(frames["id"]), dtype=np.int64), ("all",))
+
+
+def _takes_of_actions(frames: Columns) -> Groups:
+    """A group for each camera of each sequence, averaged inside its action first."""
+    take = np.char.add(np.char.add(frames["sequence"], "."), frames["camera"])
+    names, first, of_frame = np.unique(take, return_index=True, return_inverse=True)
+    _, outer = np.unique(frames["action"][first], return_inverse=True)
+    return Groups(of_frame, tuple(names.tolist()), outer)
 
 
 def empty_groups(groups: Groups) -> list[str]:
@@ -106,7 +120,7 @@ def cell_sums(statistic: Statistic, of_frame: Ints, cells: int) -> Floats:
 
 def headline(measure: Measure, groups: Groups) -> float:
     """The value: everything pooled, or the plain mean of the groups that have any."""
-    return float(_mean_of_groups(_by_cell(measure, groups.of_frame, len(groups.names))))
+    return float(_mean_of_groups(_by_cell(measure, groups.of_frame, len(groups.names)), groups.outer))
 
 
 def by_key(measure: Measure, keys: npt.NDArray[np.generic]) -> dict[str, float]:
@@ -146,7 +160,7 @@ def intervals(
                 values[name].append(_recounted(one, counts[:, units.of_frame], groups))
             else:
                 drawn = np.einsum("du,ugk->dgk", counts, sums[name])
-                values[name].append(_mean_of_groups(one.finish(drawn)))
+                values[name].append(_mean_of_groups(one.finish(drawn), groups.outer))
     return {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
 
 
@@ -154,7 +168,7 @@ def _recounted(measure: Recount, weights: Floats, groups: Groups) -> Floats:
     """(draws,) the measure under the weights (draws, F) of the frames."""
     members = [groups.of_frame == number for number in range(len(groups.names))]
     values = [[measure.value(np.where(member, one, 0.0)) for member in members] for one in weights]
-    return _mean_of_groups(np.array(values))
+    return _mean_of_groups(np.array(values), groups.outer)
 
 
 def key_intervals(
@@ -181,8 +195,11 @@ def draw_counts(stratum: Ints, draws: int, generator: np.random.Generator) -> Fl
     return counts
 
 
-def _mean_of_groups(values: Floats) -> Floats:
-    """Plain mean over the last axis of the groups that have a value."""
+def _mean_of_groups(values: Floats, outer: Ints | None = None) -> Floats:
+    """Plain mean over the last axis of the groups that have a value; inside the outer groups first."""
+    if outer is not None:
+        inner = [_mean_of_groups(values[..., outer == number]) for number in np.unique(outer)]
+        return _mean_of_groups(np.stack(inner, axis=-1))
     known = np.isfinite(values)
     count = known.sum(axis=-1)
     total = np.where(known, values, 0.0).sum(axis=-1)

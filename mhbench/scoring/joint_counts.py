@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.protocols import Protocol
+    from mhbench.protocol_rules import Protocol
     from mhbench.scoring.people import People
 
     Floats = npt.NDArray[np.float64]

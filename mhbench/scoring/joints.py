@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mhbench.errors import UsageError
-from mhbench.scoring.statistics import error_name
+from mhbench.scoring.statistics import needs_root
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
-    from mhbench.protocols import Protocol
+    from mhbench.protocol_rules import Protocol
 
 FEWEST_SHARED_JOINTS: Final = 6
 HIPS: Final = ("left_hip", "right_hip")
@@ -25,6 +25,7 @@ class JointPlan:
         rows: their indices in the ground truth's skeleton.
         source: for each joint of the ground truth's skeleton the index in the prediction's, -1 = none.
         root: indices in the ground truth's skeleton whose mean is the root; empty = no rooted error.
+        fit_also: indices, each a tuple whose mean is a further point of an alignment.
         approximate: scored joints that the prediction's skeleton only has approximately.
     """
 
@@ -32,6 +33,7 @@ class JointPlan:
     rows: tuple[int, ...]
     source: tuple[int, ...]
     root: tuple[int, ...]
+    fit_also: tuple[tuple[int, ...], ...]
     approximate: tuple[str, ...]
 
 
@@ -60,16 +62,28 @@ def plan_joints(
             )
     else:
         names = _listed_joints(protocol, truth)
-    rows = target.indices(names)
-    missing = [name for name, row in zip(names, rows, strict=True) if exact[row] < 0]
+    there = {name for name, source in zip(target.joints, exact, strict=True) if source >= 0}
+    root = _root_names(protocol, truth, there)
+    also = tuple(point for rule in protocol.metric for point in rule.fit_also)
+    required = dict.fromkeys((*names, *protocol.truth.needed, *sum(also, ())))
+    if _names_root(protocol):
+        required |= dict.fromkeys(root)
+    missing = [name for name in required if target.joints[target.index(name)] not in there]
     if missing:
         raise UsageError(
             f"predictions in {predicted} cannot give the joints of {protocol.name}: {', '.join(missing)}",
-            expected=f"a skeleton with exactly: {', '.join(names)}",
+            expected=f"a skeleton with exactly: {', '.join(required)}",
             action="--allow-approximate accepts stand-ins; the result is then not comparable",
         )
-    loose = tuple(name for name, row in zip(names, rows, strict=True) if mapping.approximate[row])
-    return JointPlan(names, rows, tuple(exact), _root_rows(protocol, truth, exact, names), loose)
+    rows = target.indices(names)
+    return JointPlan(
+        names=names,
+        rows=rows,
+        source=tuple(exact),
+        root=target.indices(root),
+        fit_also=tuple(target.indices(point) for point in also),
+        approximate=tuple(name for name, row in zip(names, rows, strict=True) if mapping.approximate[row]),
+    )
 
 
 def _listed_joints(protocol: Protocol, truth: str) -> tuple[str, ...]:
@@ -85,15 +99,21 @@ def _listed_joints(protocol: Protocol, truth: str) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _root_rows(protocol: Protocol, truth: str, exact: list[int], names: tuple[str, ...]) -> tuple[int, ...]:
-    """Joints of the root: as named; or the skeleton's root if it is shared, else the hips (section 0)."""
-    target = skeleton(truth)
-    roots = {rule.root for rule in protocol.metric if error_name(rule) == "mpjpe"}
+def _named_roots(protocol: Protocol) -> set[str | tuple[str, ...]]:
+    return {rule.root for rule in protocol.metric if needs_root(rule)}
+
+
+def _names_root(protocol: Protocol) -> bool:
+    return bool(_named_roots(protocol) - {"skeleton"})
+
+
+def _root_names(protocol: Protocol, truth: str, there: set[str]) -> tuple[str, ...]:
+    """Joints of the root: as named; or the skeleton's root if both sides have it, else the hips."""
+    roots = _named_roots(protocol)
     if not roots:
         return ()
-    (root,) = roots  # one rooted error per protocol; held by tests/test_protocols.py
-    if root == "skeleton":
-        own = target.indices(target.root)
-        hips = tuple(target.index(name) for name in HIPS if name in names)
-        return own if all(exact[row] >= 0 for row in own) else hips if len(hips) == 2 else ()
-    return target.indices(root if isinstance(root, tuple) else (root,))
+    (root,) = roots  # one root per protocol; held by tests/test_protocols.py
+    if root != "skeleton":
+        return root if isinstance(root, tuple) else (root,)
+    options = (skeleton(truth).root, HIPS)
+    return next((names for names in options if there.issuperset(names)), ())

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.errors import PredictionError
+from mhbench.errors import PredictionError, UsageError
 from mhbench.records import join_records
 from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.poses import score_poses
+from mhbench.scoring.poses import BY_POSITION, score_poses
 from mhbench.scoring.scored import PeopleCounts, Scored
-from mhbench.scoring.statistics import statistic
+from mhbench.scoring.statistics import error_name, statistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +21,21 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocols import Protocol
+    from mhbench.protocol_rules import MetricRule, Protocol
     from mhbench.records import Records
     from mhbench.scoring.scored import Choices
 
-    Part = tuple[Records, tuple[str, ...]]
 
-ROOTED_ONLY = ("mpjpe", "pmpjpe")
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One shard: its records, the scored joints that are only approximate, whether bodies gave the joints."""
+
+    records: Records
+    approximate: tuple[str, ...]
+    from_bodies: bool
+
+
+ROOTED_ONLY: Final = ("mpjpe", "pmpjpe")
 
 
 def check(predictions: PredictionTable, protocol: Protocol) -> None:
@@ -35,7 +44,8 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
     Raises:
         PredictionError: what is missing, and what the protocol scores.
     """
-    if "joints3d" not in predictions.persons or predictions.skeleton is None:
+    meshes = protocol.prediction.regressor and {"vertices", "smpl_pose"} & set(predictions.persons)
+    if not meshes and ("joints3d" not in predictions.persons or predictions.skeleton is None):
         raise PredictionError(
             f"{predictions.source}: no person has joints3d",
             expected=f"3D joints, which {protocol.name} scores",
@@ -57,12 +67,35 @@ def score(
     choices: Choices,
 ) -> Part:
     """Records of the expected frames of one shard, and the scored joints that are only approximate."""
+    if protocol.truth.body:
+        from mhbench.scoring.bodies import truth_of_bodies  # noqa: PLC0415 - few protocols need it
+
+        table = truth_of_bodies(table, protocol, choices.bodies)
+    if made := takes_bodies(predictions, protocol, table.skeleton):
+        from mhbench.scoring.bodies import joints_of_bodies  # noqa: PLC0415 - few predictions need it
+
+        predictions, rows = joints_of_bodies(predictions, rows, protocol, choices.bodies)
     assert predictions.skeleton is not None  # held by check
     plan = plan_joints(
         protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
     )
-    records = score_poses(table, predictions, rows, protocol, plan, min_score=choices.min_score)
-    return records, plan.approximate
+    records = score_poses(
+        table, predictions, rows, protocol, plan, min_score=choices.min_score, bodies=choices.bodies
+    )
+    return Part(records, plan.approximate, from_bodies=made)
+
+
+def takes_bodies(predictions: PredictionTable, protocol: Protocol, truth: str) -> bool:
+    """Whether the joints must be made from meshes or SMPL parameters; joints of the protocol come first."""
+    if not protocol.prediction.regressor or not {"vertices", "smpl_pose"} & set(predictions.persons):
+        return False
+    if "joints3d" not in predictions.persons or predictions.skeleton is None:
+        return True
+    try:
+        plan_joints(protocol, truth, predictions.skeleton)
+    except UsageError:  # joints that the protocol does not score
+        return True
+    return False
 
 
 def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Protocol) -> Scored:
@@ -71,7 +104,7 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
     Raises:
         PredictionError: the protocol takes full arrays only and a scored joint is null.
     """
-    records = join_records([part for part, _ in parts])
+    records = join_records([part.records for part in parts])
     _check_nulls(records, predictions, protocol)
     dropped = int((records.matched[:, None] & records.scored & ~records.present).sum())
     of_matched = int((records.matched[:, None] & records.scored).sum())
@@ -80,7 +113,7 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         measures={
             rule.name: statistic(rule, records, protocol)
             for rule in protocol.metric
-            if predictions.space != "root" or rule.name in ROOTED_ONLY
+            if _can_be_said(rule, predictions, protocol)
         },
         counts=PeopleCounts(
             true=int((records.truth >= 0).sum()),
@@ -93,9 +126,19 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         ),
         joints=records.joints,
         joint_coverage=1.0 if of_matched == 0 else 1.0 - dropped / of_matched,
-        approximate=tuple(sorted({name for _, loose in parts for name in loose})),
+        approximate=tuple(sorted({name for part in parts for name in part.approximate})),
         records=records,
+        provenance={"joints": "made from bodies" if parts[0].from_bodies else "as given"},
     )
+
+
+def _can_be_said(rule: MetricRule, predictions: PredictionTable, protocol: Protocol) -> bool:
+    """Whether the space of the predictions has what a metric needs."""
+    if predictions.space != "root":
+        return True
+    if protocol.matching.rule in BY_POSITION:
+        return rule.name in ROOTED_ONLY
+    return error_name(rule) not in {"", "mpjpe_abs"}
 
 
 def _check_nulls(records: Records, predictions: PredictionTable, protocol: Protocol) -> None:

@@ -1,17 +1,19 @@
-"""People as 3D poses: who is scored, who meets whom, and the error of every joint."""
+"""People as 3D poses: who is scored, who meets whom, and the error of every joint -> records."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 
-from mhbench.matching import hungarian_frames
-from mhbench.metrics.alignment import procrustes
+from mhbench.frames import JointFlag
 from mhbench.records import Records
+from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions
 from mhbench.scoring.joint_counts import count_joints
-from mhbench.scoring.people import predicted_people, true_people
-from mhbench.scoring.pose_kernels import pair_distances
+from mhbench.scoring.people import joint_columns, predicted_people, scores_of, true_people
+from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
 from mhbench.scoring.statistics import error_name
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocols import Protocol
+    from mhbench.protocol_rules import MetricRule, Protocol
     from mhbench.scoring.joints import JointPlan
     from mhbench.scoring.people import People
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-MILLIMETRES = 1000.0
+BY_POSITION: Final = ("hungarian", "nearest")
+BODY_ERRORS: Final = ("pve", "mpjae", "pmpjae")
+FRAME_COLUMNS: Final = ("id", "sequence", "camera", "index", "subject", "action", "activity", "image")
 
 
 def score_poses(
@@ -38,6 +42,7 @@ def score_poses(
     plan: JointPlan,
     *,
     min_score: float | None = None,
+    bodies: Path = Path("bodies"),
 ) -> Records:
     """Score the predictions of the expected frames of one shard.
 
@@ -48,21 +53,54 @@ def score_poses(
         protocol: the rules.
         plan: the joints, from `plan_joints`.
         min_score: people with a lower score are left out before anything else.
+        bodies: folder of the body models, for errors of vertices.
     """
-    rooted = predictions.space == "root"
-    true, track = true_people(table, protocol, plan)
-    if rooted and np.any(crowded := np.diff(true.start) > 1):
+    # bodies are placed at the model's origin, so their positions mean nothing either
+    rooted = predictions.space == "root" or bool(protocol.truth.body)
+    true = true_people(table, protocol, plan)
+    if rooted and protocol.matching.rule in BY_POSITION and np.any(crowded := np.diff(true.start) > 1):
         # without a position nobody can be told apart: frames with one person only (section 0, generic)
         table, rows = table.select(~crowded), rows[~crowded]
-        true, track = true_people(table, protocol, plan)
-    given, score = predicted_people(predictions, rows, plan, min_score)
-    partner, distance = _match(true, given, protocol, plan, rooted=rooted)
-    errors, rootless = _errors(true, given, partner, protocol, plan)
-    extra = np.flatnonzero(~np.isin(np.arange(len(given)), partner))
-    order, frame = _row_order(true.start, given.start, extra)
+        true = true_people(table, protocol, plan)
+    given = predicted_people(predictions, rows, plan, min_score)
+    rules = _rules_of_errors(protocol, predictions)
+    if protocol.matching.rule == "best":
+        partner, distance, errors = _least_errors(true, given, rules, plan, protocol)
+    else:
+        partner, distance = meet(table, predictions, true, given, protocol, plan, rooted=rooted)
+        errors = _errors_of_met(table, true, given, partner, rules, plan)
+    errors |= _errors_of_bodies(table, predictions, true, given, partner, rules, plan, protocol, bodies)
+    return _records(table, predictions, rows, protocol, plan, true, given, partner, distance, errors)
+
+
+def _records(
+    table: FrameTable,
+    predictions: PredictionTable,
+    rows: Ints,
+    protocol: Protocol,
+    plan: JointPlan,
+    true: People,
+    given: People,
+    partner: Ints,
+    distance: Floats,
+    errors: dict[str, Floats],
+) -> Records:
+    """One row for each true person and each prediction that met nobody, frame by frame."""
     hit = partner >= 0
+    extra = np.flatnonzero(~np.isin(np.arange(len(given)), partner))
+    order, frame = _row_order(true, given, extra)
     present = np.full(true.scored.shape, fill_value=False)
     present[hit] = given.scored[partner[hit]]
+    score = scores_of(predictions)[given.source]
+    track = table.persons.get("track", np.full(table.person_count, -1))[true.source].astype(np.int64)
+    flags = joint_columns(table, protocol)["joint_flags"][true.source][:, plan.rows]
+    rootless = np.full(len(true), fill_value=False)
+    depth = np.full((len(true), 2), np.nan)
+    if plan.root:
+        roots = root_positions(true.joints, plan.root)[:, 0], root_positions(given.joints, plan.root)[:, 0]
+        depth[:, 0] = roots[0][:, 2]
+        depth[hit, 1] = roots[1][partner[hit], 2]
+        rootless[hit] = ~np.isfinite(roots[0][hit] + roots[1][partner[hit]]).all(axis=1)
 
     def rows_of(truth: npt.NDArray[Any], false: object) -> npt.NDArray[Any]:
         filler = np.broadcast_to(np.asarray(false), (len(extra), *truth.shape[1:]))
@@ -70,7 +108,7 @@ def score_poses(
 
     return Records(
         joints=plan.names,
-        frames=_frame_columns(table, rows),
+        frames=frame_columns(table, rows),
         frame=frame,
         truth=rows_of(true.row, -1),
         prediction=rows_of(_picked(given.row, partner, -1), given.row[extra]),
@@ -79,94 +117,101 @@ def score_poses(
         distance_m=rows_of(distance, np.nan),
         scored=rows_of(true.scored, 0),
         present=rows_of(present, given.scored[extra]),
+        occluded=rows_of((flags & (JointFlag.OCCLUDED | JointFlag.SELF_OCCLUDED)) != 0, 0),
+        root_depth=rows_of(depth, np.nan),
         errors={name: rows_of(values, np.nan) for name, values in errors.items()},
         rootless=rows_of(rootless, 0),
         joint_counts=count_joints(protocol, plan.rows, true, given),
     )
 
 
-def _match(
-    true: People, given: People, protocol: Protocol, plan: JointPlan, *, rooted: bool
-) -> tuple[Ints, Floats]:
-    """Partner of each true person (index of the prediction or -1) and their distance in metres."""
-    target, predicted = true.joints, given.joints
-    if rooted:
-        target = target - _root(target, plan)
-        predicted = predicted - _root(predicted, plan)
-    sizes = np.diff(true.start) * np.diff(given.start)
-    distances = np.full(int(sizes.sum()), np.nan)
-    pair_distances(
-        np.ascontiguousarray(target[:, plan.rows]),
-        true.scored,
-        np.ascontiguousarray(predicted[:, plan.rows]),
-        true.start,
-        given.start,
-        distances,
-    )
-    inside = hungarian_frames(distances, true.start, given.start, protocol.matching.limit_m)
-    frame = np.repeat(np.arange(len(sizes)), np.diff(true.start))
-    hit = inside >= 0
-    partner = np.where(hit, inside + given.start[frame], -1)
-    block = np.concatenate([[0], np.cumsum(sizes)])[frame]
-    position = block + true.place * np.diff(given.start)[frame] + inside
-    distance = np.full(len(true), np.nan)
-    distance[hit] = distances[position[hit]]
-    return partner, distance
+def _rules_of_errors(protocol: Protocol, predictions: PredictionTable) -> dict[str, MetricRule]:
+    """For each error the protocol's metrics need the first metric that says how it is made."""
+    rules: dict[str, MetricRule] = {}
+    for rule in protocol.metric:
+        # only a root-relative file can be taken as it is: other origins are nobody's root
+        centred = msgspec.structs.replace(rule, recentre=rule.recentre or predictions.space != "root")
+        rules.setdefault(error_name(rule), centred)
+    rules.pop("", None)
+    return rules
 
 
-def _root(joints: Floats, plan: JointPlan) -> Floats:
-    """(P, 1, 3) mean of the root's joints; NaN where one of them is missing."""
-    root: Floats = joints[:, plan.root].mean(axis=1, keepdims=True)
-    return root
-
-
-def _errors(
-    true: People, given: People, partner: Ints, protocol: Protocol, plan: JointPlan
-) -> tuple[dict[str, Floats], Flags]:
-    """Errors per joint in mm of every kind the protocol's metrics need, and who lacks a root."""
+def _errors_of_met(
+    table: FrameTable,
+    true: People,
+    given: People,
+    partner: Ints,
+    rules: dict[str, MetricRule],
+    plan: JointPlan,
+) -> dict[str, Floats]:
     hit = np.flatnonzero(partner >= 0)
     target, predicted = true.joints[hit], given.joints[partner[hit]]
-    scored = true.scored[hit]
-    wanted = {error_name(rule) for rule in protocol.metric}
     errors = {}
-    rootless = np.full(len(true), fill_value=False)
-    for name in sorted(wanted & set(_DISTANCES)):
-        values = np.full(true.scored.shape, np.nan)
-        values[hit] = np.where(scored, _DISTANCES[name](predicted, target, scored, plan), np.nan)
-        errors[name] = values
-    if "mpjpe" in wanted and plan.root:
-        rootless[hit] = ~np.isfinite(_root(target, plan) + _root(predicted, plan)).all(axis=(1, 2))
-    return errors, rootless
+    for name in sorted(set(rules) & {*JOINT_ERRORS, "accel"}):
+        errors[name] = np.full(true.scored.shape, np.nan)
+        if name == "accel":
+            frame, track = true.frame[hit], table.persons["track"][true.source[hit]]
+            values = acceleration_errors(target, predicted, plan, track, table.frames["index"][frame])
+            errors[name][hit] = np.where(true.scored[hit], values, np.nan)
+        else:
+            errors[name][hit] = joint_errors(name, rules[name], plan, target, predicted, true.scored[hit])
+    return errors
 
 
-def _unrooted(predicted: Floats, target: Floats, scored: Flags, plan: JointPlan) -> Floats:
-    del scored
-    return _lengths_mm((predicted - target)[:, plan.rows])
+def _errors_of_bodies(
+    table: FrameTable,
+    predictions: PredictionTable,
+    true: People,
+    given: People,
+    partner: Ints,
+    rules: dict[str, MetricRule],
+    plan: JointPlan,
+    protocol: Protocol,
+    folder: Path,
+) -> dict[str, Floats]:
+    wanted = sorted(set(rules) & set(BODY_ERRORS))
+    if not wanted:
+        return {}
+    from mhbench.scoring.body_errors import rotation_errors, vertex_errors  # noqa: PLC0415 - seldom needed
+
+    hit = np.flatnonzero(partner >= 0)
+    pairs = true.source[hit], given.source[partner[hit]]
+    errors = {}
+    for name in wanted:
+        if name == "pve":
+            values = vertex_errors(rules[name], table, predictions, pairs, protocol, folder)
+        else:
+            joints = true.joints[hit][:, plan.rows], given.joints[partner[hit]][:, plan.rows]
+            values = rotation_errors(table, predictions, pairs, joints if name == "pmpjae" else None)
+        errors[name] = np.full((len(true), values.shape[1]), np.nan)
+        errors[name][hit] = values
+    return errors
 
 
-def _rooted(predicted: Floats, target: Floats, scored: Flags, plan: JointPlan) -> Floats:
-    if not plan.root:  # neither the root nor both hips are shared
-        return np.full(scored.shape, np.nan)
-    return _unrooted(predicted - _root(predicted, plan), target - _root(target, plan), scored, plan)
+def _least_errors(
+    true: People, given: People, rules: dict[str, MetricRule], plan: JointPlan, protocol: Protocol
+) -> tuple[Ints, Floats, dict[str, Floats]]:
+    """The least mean error of all predictions of the frame, for each error by itself (CRMH on Human3.6M).
 
-
-def _aligned(predicted: Floats, target: Floats, scored: Flags, plan: JointPlan) -> Floats:
-    """After the similarity transform that fits the scored joints of the person best."""
-    source, goal = predicted[:, plan.rows], target[:, plan.rows]
-    valid = scored & np.isfinite(source).all(axis=-1)
-    rotation, scale, translation = procrustes(
-        np.where(valid[..., None], source, 0.0), np.where(valid[..., None], goal, 0.0), valid=valid
-    )
-    fitted = scale[:, None, None] * np.einsum("nij,nkj->nki", rotation, source) + translation[:, None]
-    return _lengths_mm(fitted - goal)
-
-
-def _lengths_mm(differences: Floats) -> Floats:
-    lengths: Floats = MILLIMETRES * np.linalg.norm(differences, axis=-1)
-    return lengths
-
-
-_DISTANCES = {"mpjpe_abs": _unrooted, "mpjpe": _rooted, "pmpjpe": _aligned}
+    The partner is that of the first error.
+    """
+    refuse_crowds(true, protocol)
+    owner, other = all_pairs(true, given)
+    partner = np.full(len(true), -1)
+    errors = {}
+    for name, rule in rules.items():
+        scored = true.scored[owner]
+        values = joint_errors(name, rule, plan, true.joints[owner], given.joints[other], scored)
+        known = np.isfinite(values)
+        count, total = known.sum(axis=1), np.where(known, values, 0.0).sum(axis=1)
+        mean = np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+        least = least_of_each(mean, owner, len(true))
+        found = np.flatnonzero(least >= 0)
+        errors[name] = np.full(true.scored.shape, np.nan)
+        errors[name][found] = values[least[found]]
+        if np.all(partner < 0):
+            partner[found] = other[least[found]]
+    return partner, np.full(len(true), np.nan), errors
 
 
 def _picked(values: npt.NDArray[Any], partner: Ints, missing: float) -> npt.NDArray[Any]:
@@ -175,17 +220,14 @@ def _picked(values: npt.NDArray[Any], partner: Ints, missing: float) -> npt.NDAr
     return picked
 
 
-def _row_order(gt_start: Ints, pred_start: Ints, extra: Ints) -> tuple[Ints, Ints]:
+def _row_order(true: People, given: People, extra: Ints) -> tuple[Ints, Ints]:
     """Order of the rows (true people, then false positives, frame by frame) and the frame of each."""
-    frames = np.arange(len(gt_start) - 1)
-    truth_frame = np.repeat(frames, np.diff(gt_start))
-    false_frame = np.repeat(frames, np.diff(pred_start))[extra]
-    frame = np.concatenate([truth_frame, false_frame])
+    frame = np.concatenate([true.frame, given.frame[extra]])
     order = np.argsort(frame, kind="stable")
     return order, frame[order]
 
 
-def _frame_columns(table: FrameTable, rows: Ints) -> dict[str, npt.NDArray[Any]]:
-    wanted = ("id", "sequence", "camera", "index", "subject", "action", "image")
-    columns = {name: table.frames[name] for name in wanted if name in table.frames}
+def frame_columns(table: FrameTable, rows: Ints) -> dict[str, npt.NDArray[Any]]:
+    """The columns of the frames that results break down by, and `given`: a prediction names the frame."""
+    columns = {name: table.frames[name] for name in FRAME_COLUMNS if name in table.frames}
     return {**columns, "given": rows >= 0}

@@ -12,7 +12,9 @@ A kind of scoring is a module with
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 if TYPE_CHECKING:
@@ -34,10 +36,15 @@ KINDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What a user may choose besides the protocol and its options."""
+    """What a user may choose besides the protocol and its options.
+
+    Attributes:
+        bodies: folder of the licensed body models and of `J_regressor_h36m.npy`, which some protocols need.
+    """
 
     min_score: float | None = None
     allow_approximate: bool = False
+    bodies: Path = field(default_factory=lambda: Path(os.environ.get("MHBENCH_BODIES", "bodies")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,7 @@ class Scored:
         joint_coverage: share of the scored joints of matched people that the predictions give.
         approximate: scored joints that are only approximately the predicted ones.
         records: one row per person, where the kind of scoring has them.
+        provenance: what else the result should tell of how it came about.
     """
 
     frames: Columns
@@ -74,6 +82,7 @@ class Scored:
     joint_coverage: float = 1.0
     approximate: tuple[str, ...] = ()
     records: Records | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
 
 class Kind(Protocol):

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
 from mhbench.errors import ManifestError
+from mhbench.metrics.depth_ordering import smap_depth_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
 
-    from mhbench.protocols import MetricRule, Protocol
+    from mhbench.protocol_rules import MetricRule, Protocol
     from mhbench.records import Records
 
     Floats = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
 
-_NAME = re.compile(
+COUNTING: Final = ("precision", "recall", "f1", "depth_order")
+OWN_ERRORS: Final = ("mpjpe_abs", "pmpjpe", "n_mpjpe", "accel", "pve", "mpjae", "pmpjae")
+BONES: Final = ("mpjae", "pmpjae")
+UNMATCHED_DEPTH_M: Final = 100.0
+_NAME: Final = re.compile(
     r"(?P<family>[a-z0-9_]+)(?:\.(?P<what>[a-z]+))?(?:@(?:(?P<low>\d+)-)?(?P<value>[\d.]+)(?P<unit>mm|m))?"
 )
 
@@ -86,14 +92,20 @@ def statistic(rule: MetricRule, records: Records, protocol: Protocol) -> Statist
 
 def error_name(rule: MetricRule) -> str:
     """Which error of the records a metric is made of; "" for one that only counts."""
-    family = rule.name.partition("@")[0]
-    if family.partition(".")[0] in _DETECTION:
+    family = rule.name.partition("@")[0].partition(".")[0]
+    if family in COUNTING:
         return ""
-    if family in {"mpjpe_abs", "pmpjpe", "n_mpjpe"}:
+    if family in OWN_ERRORS:
         return family
     if family.endswith("_abs") or rule.root == "none":
         return "mpjpe_abs"
     return "mpjpe"
+
+
+def needs_root(rule: MetricRule) -> bool:
+    """Whether a metric is measured from the root of the people."""
+    rooted = error_name(rule) in {"mpjpe", "n_mpjpe", "accel"}
+    return rooted or rule.name.startswith("depth_order")
 
 
 def ratio(scale: float) -> Callable[[Floats], Floats]:
@@ -108,25 +120,54 @@ def ratio(scale: float) -> Callable[[Floats], Floats]:
 
 def _mean_error(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
     """Mean over the joints of a person, then over people; people without any error are left out."""
-    del name, protocol
-    errors = records.errors[error_name(rule)]
-    finite = np.isfinite(errors)
+    del name
+    errors = _chosen_errors(rule, records)
+    if protocol.matching.missed_mm:
+        missed = records.missed[:, None] & np.full(errors.shape, fill_value=True)
+        errors = np.where(missed, protocol.matching.missed_mm, errors)
+    finite = np.isfinite(errors) & _of_cameras(rule, records)[:, None]
     joints = finite.sum(axis=1)
     total = np.where(finite, errors, 0.0).sum(axis=1)
     mean = np.divide(total, joints, out=np.zeros_like(total), where=joints > 0)
     return Statistic(
         rule.name,
-        "mm",
+        "deg" if error_name(rule) in BONES else "mm",
         records.frame,
         np.stack([mean, (joints > 0).astype(np.float64)], axis=1),
         ratio(1.0),
-        np.stack([np.where(finite, errors, 0.0).sum(axis=0), finite.sum(axis=0)], axis=1),
+        _joint_parts(rule, records, np.where(finite, errors, 0.0), finite),
     )
 
 
-def _counted_joints(rule: MetricRule, records: Records, protocol: Protocol) -> npt.NDArray[np.bool_]:
+def _chosen_errors(rule: MetricRule, records: Records) -> Floats:
+    """(N, J) the errors a metric is made of, NaN for joints that are not the metric's."""
+    errors = records.errors[error_name(rule)]
+    if not rule.joints:
+        return errors
+    return np.where(np.isin(records.joints, rule.joints), errors, np.nan)
+
+
+def _of_cameras(rule: MetricRule, records: Records) -> Flags:
+    """(N,) rows of the cameras of a metric."""
+    if not rule.cameras:
+        return np.full(len(records.frame), fill_value=True)
+    return np.isin(records.frames["camera"], rule.cameras)[records.frame]
+
+
+def _joint_parts(rule: MetricRule, records: Records, values: Floats, counted: Flags) -> Floats | None:
+    """(J, 2) sums of each joint; none where the metric does not speak of all scored joints."""
+    if rule.joints or values.shape[1] != len(records.joints) or error_name(rule) in BONES:
+        return None
+    return np.stack([values.sum(axis=0), counted.sum(axis=0)], axis=1).astype(np.float64)
+
+
+def _counted_joints(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Flags:
     """(N, J) joints in the denominator of a share: what misses and null joints cost is the protocol's."""
-    counted = records.scored & (records.truth >= 0)[:, None]
+    counted = records.scored & (records.truth >= 0)[:, None] & _of_cameras(rule, records)[:, None]
+    if rule.joints:
+        counted &= np.isin(records.joints, rule.joints)
+    if name["what"]:
+        counted &= records.occluded == (name["what"] == "occluded")
     if protocol.matching.missed_person == "out":
         counted &= records.matched[:, None]
     if protocol.prediction.null_joint == "drop":
@@ -140,22 +181,22 @@ def _pck(rule: MetricRule, name: re.Match[str], records: Records, protocol: Prot
     """Share of joints under the threshold."""
     threshold = float(name["value"]) * (1000.0 if name["unit"] == "m" else 1.0)
     errors = records.errors[error_name(rule)]
-    counted = _counted_joints(rule, records, protocol)
+    counted = _counted_joints(rule, name, records, protocol)
     with np.errstate(invalid="ignore"):
         right = (errors <= threshold if rule.inclusive else errors < threshold) & counted
-    return _share(rule.name, records, right.astype(np.float64), counted)
+    return _share(rule, records, right.astype(np.float64), counted)
 
 
 def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
     """Area under the curve of shares over the thresholds: linear in the shares, hence additive."""
     thresholds, weights = curve_thresholds(rule, name)
     errors = records.errors[error_name(rule)]
-    counted = _counted_joints(rule, records, protocol)
+    counted = _counted_joints(rule, name, records, protocol)
     side: Literal["left", "right"] = "left" if rule.inclusive else "right"
     # thresholds an error is under: those from this position on; a NaN error sorts behind all of them
     first = np.searchsorted(thresholds, np.where(np.isfinite(errors), errors, np.inf), side=side)
     area = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])[first]
-    return _share(rule.name, records, area * counted, counted)
+    return _share(rule, records, area * counted, counted)
 
 
 def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tuple[Floats, Floats]:
@@ -170,14 +211,14 @@ def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tup
     return thresholds, weights / weights.sum()
 
 
-def _share(name: str, records: Records, right: Floats, counted: npt.NDArray[np.bool_]) -> Statistic:
+def _share(rule: MetricRule, records: Records, right: Floats, counted: Flags) -> Statistic:
     return Statistic(
-        name,
+        rule.name,
         "%",
         records.frame,
         np.stack([right.sum(axis=1), counted.sum(axis=1).astype(np.float64)], axis=1),
         ratio(100.0),
-        np.stack([right.sum(axis=0), counted.sum(axis=0).astype(np.float64)], axis=1),
+        _joint_parts(rule, records, right, counted),
     )
 
 
@@ -194,6 +235,24 @@ def _detection(rule: MetricRule, name: re.Match[str], records: Records, protocol
     counts = records.joint_counts[rule.name.partition("@")[2]].astype(np.float64)
     every = np.arange(records.frame_count)
     return Statistic(rule.name, "%", every, counts, _DETECTION[name["family"]])
+
+
+def _depth_order(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
+    """SMAP's share of pairs of people in the right order of depth."""
+    if name["what"] != "smap":
+        raise ManifestError(
+            f"{protocol.name}: no metric is called {rule.name!r}", expected="depth_order.smap"
+        )
+    chosen = np.flatnonzero(records.matched if rule.people == "matched" else records.truth >= 0)
+    frame, depth = records.frame[chosen], records.root_depth[chosen]
+    # whoever met nobody stands far behind everybody
+    predicted = np.where(np.isfinite(depth[:, 1]), depth[:, 1], UNMATCHED_DEPTH_M)
+    counts = np.zeros((records.frame_count, 2))
+    edges = np.searchsorted(frame, np.arange(records.frame_count + 1))
+    for one in np.flatnonzero(np.diff(edges) > 1).tolist():
+        people = slice(edges[one], edges[one + 1])
+        counts[one] = smap_depth_order(depth[people, 0], predicted[people])
+    return Statistic(rule.name, "%", np.arange(records.frame_count), counts, ratio(100.0))
 
 
 def _detection_finish(kind: Literal["precision", "recall", "f1"]) -> Callable[[Floats], Floats]:
@@ -222,6 +281,11 @@ _FAMILIES = {
     "pck_abs": _pck,
     "auc": _auc,
     "auc_abs": _auc,
+    "accel": _mean_error,
+    "pve": _mean_error,
+    "mpjae": _mean_error,
+    "pmpjae": _mean_error,
+    "depth_order": _depth_order,
     "precision": _detection,
     "recall": _detection,
     "f1": _detection,
