@@ -65,8 +65,24 @@ class Comparable(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
+class Resampling(msgspec.Struct, frozen=True, kw_only=True):
+    """Every metric in every draw of the bootstrap: what a paired comparison of two results needs.
+
+    Attributes:
+        unit: what was drawn (sequence, image or block), `units` of them, `draws` times.
+        sha256: of what was drawn; two results with the same one drew the same units in every draw.
+        values: metric -> its value in each draw, base64 of little-endian float32.
+    """
+
+    unit: str
+    units: int
+    draws: int
+    sha256: str
+    values: Mapping[str, str]
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one evaluation (contract 6)."""
+    """The result of one evaluation (contract 6); without `resampling` if nothing was drawn."""
 
     format: Literal["mhbench-result/1"] = FORMAT
     protocol: UsedProtocol
@@ -79,6 +95,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     joint_coverage: float
     provenance: Mapping[str, Any]
+    resampling: Resampling | None = None
 
     @property
     def partial(self) -> bool:

@@ -1,0 +1,26 @@
+"""`mhbench compare`: two results of one protocol, with a paired test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("first", metavar="A.json", type=click.Path(path_type=Path))
+@click.argument("second", metavar="B.json", type=click.Path(path_type=Path))
+@click.option("--by", default="", help="Also compare every sequence, camera, joint or group.")
+def command(first: Path, second: Path, by: str) -> None:
+    """Compare two results of the same protocol, frames and ground truth: B - A, its interval, its p-value.
+
+    Both files must have been written by `mhbench evaluate --out`; the predictions are not needed.
+
+    \b
+    mhbench compare old.json new.json
+    mhbench compare old.json new.json --by sequence
+    """
+    from mhbench.comparison import compare_results  # noqa: PLC0415 - commands import their work when called
+    from mhbench.results import read_result  # noqa: PLC0415
+
+    click.echo(str(compare_results(read_result(first), read_result(second), by)))
