@@ -63,7 +63,7 @@ def convert(
         raw: its raw root.
         out: folder of all shards.
         selection: which part of it; by default all.
-        heatmaps: form of the heatmaps: `peaks` or `none`.
+        heatmaps: form of the heatmaps, one of `mhbench.shards.heatmap_forms.FORMS`.
         images: `path` stores the paths of the images.
         compression: `gzip`, or `zstd` with the extra of that name.
         engine: `processes`, `dask`, `ray`, or `serial` (in this process).

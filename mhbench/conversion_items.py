@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -87,8 +87,9 @@ def convert_item(task: ItemTask) -> Converted:
     if before is not None and before.raw.content == raw.content and shard_is_there(task):
         return msgspec.structs.replace(before, raw=raw, reused=True)
     table, excluded = task.read(task.raw, task.item, task.selection)
-    store = heatmaps_of(table, task)
-    _check_depths(store, task)
+    store = heatmaps_of(table, task.grid, task.recipe.options.heatmaps)
+    if not task.allow_outside_grid:
+        check_depths(store, task.name)
     origin = Origin(
         item=task.item.name,
         frames_available=task.item.frames_available,
@@ -96,7 +97,7 @@ def convert_item(task: ItemTask) -> Converted:
         manifest_hash=task.recipe.manifest_hash,
         raw_sha256=raw.content,
     )
-    image = write_shard(task.path, table, origin, store, compression=task.recipe.options.compression)
+    written = write_shard(task.path, table, origin, store, compression=task.recipe.options.compression)
     return Converted(
         recipe=task.recipe,
         raw=raw,
@@ -108,11 +109,11 @@ def convert_item(task: ItemTask) -> Converted:
             frames=table.frame_count,
             frames_available=task.item.frames_available,
             persons=table.person_count,
-            sha256=image.sha256,
-            content_sha256=image.content_sha256,
+            sha256=written.sha256,
+            content_sha256=written.content_sha256,
             raw_sha256=raw.content,
         ),
-        shard_bytes=len(image.content),
+        shard_bytes=written.size,
         excluded=tuple(excluded),
         drawn=store.drawn,
         outside=store.outside,
@@ -131,11 +132,17 @@ def shard_is_there(task: ItemTask) -> bool:
     return task.path.stat().st_size == task.previous.shard_bytes
 
 
-def heatmaps_of(table: FrameTable, task: ItemTask) -> HeatmapStore:
-    """The heatmaps of a table in the form the recipe asks for."""
-    if task.recipe.options.heatmaps == "none":
+def heatmaps_of(table: FrameTable, known: GridManifest | None, form: str) -> HeatmapStore:
+    """The heatmaps of a table in a form; `none` with its reason where there can be none.
+
+    Args:
+        table: the frames.
+        known: the data set's grid, if it has one.
+        form: one of `mhbench.shards.heatmap_forms.FORMS`.
+    """
+    if form == "none":
         return no_heatmaps("they were not asked for (--heatmaps none)")
-    if task.grid is None:
+    if known is None:
         return no_heatmaps(f"the data set {table.dataset} has no heatmap grid")
     missing = [
         f"persons/{name}" for name in ("joints3d", "joints2d", "joint_flags") if name not in table.persons
@@ -145,29 +152,34 @@ def heatmaps_of(table: FrameTable, task: ItemTask) -> HeatmapStore:
         return no_heatmaps(f"the data set has no column {missing[0]}")
     joints = skeleton(table.skeleton).joints
     # LoCO's joints where the skeleton has them all; a reader may ask for any others
-    scored = task.grid.joints if set(task.grid.joints) <= set(joints) else joints
+    scored = known.joints if set(known.joints) <= set(joints) else joints
     grid = Grid(
         joints,
-        depth_min=task.grid.depth_min,
-        depth_max=task.grid.depth_max,
-        height=int(table.frames["height"].max(initial=task.grid.stride)),
-        width=int(table.frames["width"].max(initial=task.grid.stride)),
-        depth_bins=task.grid.depth_bins,
-        stride=task.grid.stride,
-        sigma=task.grid.sigma,
-        depth_axis=task.grid.depth_axis,
-        pixel_rounding=task.grid.pixel_rounding,
+        depth_min=known.depth_min,
+        depth_max=known.depth_max,
+        height=int(table.frames["height"].max(initial=known.stride)),
+        width=int(table.frames["width"].max(initial=known.stride)),
+        depth_bins=known.depth_bins,
+        stride=known.stride,
+        sigma=known.sigma,
+        depth_axis=known.depth_axis,
+        pixel_rounding=known.pixel_rounding,
     )
-    return peaks_of(table, grid, scored)
+    return replace(peaks_of(table, grid, scored), form=form)
 
 
-def _check_depths(store: HeatmapStore, task: ItemTask) -> None:
-    if task.allow_outside_grid or store.outside <= MOST_OUTSIDE * store.drawn:
+def check_depths(store: HeatmapStore, name: str) -> None:
+    """Refuse a grid whose depths do not fit the joints of an item.
+
+    Raises:
+        InputError: more than 0.1 % of the labelled joints lie outside.
+    """
+    if store.outside <= MOST_OUTSIDE * store.drawn:
         return
     assert store.grid is not None
     grid = store.grid
     raise InputError(
-        f"{task.name}: {store.outside} of {store.drawn} labelled joints in the image"
+        f"{name}: {store.outside} of {store.drawn} labelled joints in the image"
         f" lie outside the grid's {grid.depth_min:g} to {grid.depth_max:g} m",
         expected=f"at most {MOST_OUTSIDE:.1%}",
         action="check the unit of the raw files; if it is right, convert with --allow-outside-grid",

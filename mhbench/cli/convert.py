@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import names, raw_root
+from mhbench.cli.options import HEATMAP_FORMS, names, raw_root
 
 
 @click.command(context_settings={"show_default": True})
@@ -42,7 +42,10 @@ from mhbench.cli.options import names, raw_root
 )
 @click.option("--images", type=click.Choice(["path"]), default="path", help="What to do about images.")
 @click.option(
-    "--heatmaps", type=click.Choice(["peaks", "none"]), default="peaks", help="Form of the heatmaps."
+    "--heatmaps",
+    type=click.Choice(HEATMAP_FORMS),
+    default="peaks",
+    help="Form of the heatmaps; docs/heatmaps.md describes each.",
 )
 @click.option(
     "--compression", type=click.Choice(["gzip", "zstd"]), default="gzip", help="zstd needs the extra."

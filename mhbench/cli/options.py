@@ -9,6 +9,9 @@ import click
 
 from mhbench.errors import UsageError
 
+# mhbench.shards.heatmap_forms.FORMS, which would load numpy
+HEATMAP_FORMS = ("peaks", "sparse", "sparse-float16", "dense", "none")
+
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import socket
 import time
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from mhbench.errors import OutputError
+from mhbench.errors import MhbenchError, OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _TEMPORARY: Final = re.compile(r"\.(?P<name>.+)~(?P<host>[^~]*)~(?P<pid>\d+)\.tmp")
@@ -25,21 +28,103 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OutputError: the disk is full or the folder cannot be written; nothing is left behind.
     """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path, *, buffering: int = -1) -> Iterator[BinaryIO]:
+    """A file to be written in parts that gets its name when the block ends without an error.
+
+    Args:
+        path: where it appears.
+        buffering: as in `open`; 0 for a `GuardedFile`.
+
+    Raises:
+        OutputError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
     temporary = path.with_name(f".{path.name}~{_host()}~{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
-                file.write(content)
+            with temporary.open("w+b", buffering=buffering) as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except OSError:
+        except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         _make_durable(path.parent)
     except OSError as error:
+        if isinstance(error, MhbenchError):
+            raise
         raise unwritable(path, error) from error
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Refuse to begin what the disk cannot take.
+
+    Args:
+        folder: where it will be written; the nearest folder above it that exists is asked.
+        needed: bytes.
+
+    Raises:
+        OutputError: less than that is free.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise OutputError(
+            f"{folder} has {free / 1e9:.1f} GB of free space",
+            expected=f"about {needed / 1e9:.1f} GB for the next file",
+            action="free some space, choose another folder, or a smaller form (--heatmaps peaks or sparse)",
+        )
+
+
+class GuardedFile:
+    """A file for HDF5 to write to: a full disk is kept as an error instead of reaching the library.
+
+    HDF5 dies with a segmentation fault on a write that fails, also long after it. Here the first failure is
+    kept and every later write is swallowed; `check` raises it.
+
+    Args:
+        file: an unbuffered file, so that a write fails when it is made.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        self.read, self.seek, self.tell, self.flush = file.read, file.seek, file.tell, file.flush
+
+    def check(self) -> None:
+        """Raise the first write that failed.
+
+        Raises:
+            OSError: as the system said it.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def write(self, content: memoryview) -> int:
+        """Write all of it, or keep the error."""
+        written = 0
+        while self._error is None and written < len(content):
+            try:
+                written += self._file.write(content[written:])
+            except OSError as error:
+                self._error = error
+        return len(content)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer; what was swallowed reads as zeros."""
+        found = self._file.read(len(buffer))
+        buffer[:] = found.ljust(len(buffer), b"\0")
+        return len(buffer)
+
+    def truncate(self, size: int) -> int:
+        """Set the size of the file."""
+        return size if self._error else self._file.truncate(size)
 
 
 def unwritable(path: Path, error: OSError) -> OutputError:

@@ -1,7 +1,7 @@
-"""Forms in which heatmaps lie in a shard: one function makes each, one pair of functions stores and reads it.
+"""Forms in which heatmaps lie in a shard: `peaks`, `sparse`, `sparse-float16`, `dense` or `none`.
 
 `peaks` is lossless: the int16 centre of every drawn joint and the grid; rendering gives the formula bit for
-bit. `none` says why there are no heatmaps.
+bit. The forms with voxels keep the centres too (see `heatmap_voxels.py`). `none` says why there are none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from mhbench.errors import InputError
 from mhbench.frames import JointFlag
 from mhbench.heatmaps import Grid, locate, outside_depth
+from mhbench.shards.heatmap_voxels import DENSE_FORM, VALUE_TYPES, check_voxels, put_voxels
 from mhbench.shards.layout import (
     CENTRES,
     FRAME_PTR,
@@ -24,14 +25,14 @@ from mhbench.shards.layout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import h5py
     import numpy.typing as npt
 
     from mhbench.frames import FrameTable
 
-FORMS: Final = ("peaks", "none")
+FORMS: Final = ("peaks", *VALUE_TYPES, DENSE_FORM, "none")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +40,7 @@ class HeatmapStore:
     """What a shard holds about heatmaps.
 
     Attributes:
-        form: `peaks` or `none`.
+        form: one of `FORMS`.
         reason: why there are none, if there are none.
         grid: grid of all joints of the skeleton, with the largest image size of the shard.
         scored: joints that `heatmaps()` renders unless told otherwise (the channels of the published grid).
@@ -72,6 +73,8 @@ def no_heatmaps(reason: str) -> HeatmapStore:
 
 def peaks_of(table: FrameTable, grid: Grid, scored: Sequence[str]) -> HeatmapStore:
     """The form `peaks`: the centres of all joints labelled in 3D whose pixel lies in their frame's image.
+
+    Every other form of the same heatmaps is `dataclasses.replace(store, form=...)`.
 
     Args:
         table: frames with `width` and `height`, people with `joints2d` and `joints3d`.
@@ -109,8 +112,10 @@ def peaks_of(table: FrameTable, grid: Grid, scored: Sequence[str]) -> HeatmapSto
     )
 
 
-def put_heatmaps(file: h5py.File, store: HeatmapStore, *, compression: str) -> None:
-    """Write the group `/heatmaps` of a shard."""
+def put_heatmaps(
+    file: h5py.File, store: HeatmapStore, *, compression: str, check: Callable[[], None] | None = None
+) -> None:
+    """Write the group `/heatmaps` of a shard; `check` is called after each part of a large one."""
     group = file.create_group(HEATMAPS)
     put_attribute(group, "form", store.form)
     if store.reason:
@@ -121,6 +126,29 @@ def put_heatmaps(file: h5py.File, store: HeatmapStore, *, compression: str) -> N
             put_attribute(group, name, getattr(store.grid, name))
     for path, column in store.columns().items():
         put_column(file, path, column, compression=compression)
+    put_voxels(file, store, compression=compression, check=check)
+
+
+def get_heatmaps(file: h5py.File) -> HeatmapStore:
+    """What a shard holds about heatmaps, with the centres of all frames.
+
+    Raises:
+        InputError: the form is unknown, or the offsets do not fit the centres.
+    """
+    form = stored_form(file)
+    if form == "none":
+        return no_heatmaps(attribute(file[HEATMAPS], "reason"))
+    grid, scored = get_grid(file)
+    centres, start = file[CENTRES][()], file[FRAME_PTR][()]
+    if start[0] != 0 or start[-1] != len(centres) or np.any(np.diff(start) < 0):
+        raise InputError(f"{file.filename}: {FRAME_PTR} is no list of offsets of {len(centres)} centres")
+    outside = int(outside_depth(grid, centres).sum())
+    return HeatmapStore(form, "", grid, scored, centres, start, len(centres), outside)
+
+
+def stored_form(file: h5py.File) -> str:
+    """The form of a shard's heatmaps."""
+    return str(attribute(file[HEATMAPS], "form"))
 
 
 def get_grid(file: h5py.File) -> tuple[Grid, tuple[str, ...]]:
@@ -130,12 +158,12 @@ def get_grid(file: h5py.File) -> tuple[Grid, tuple[str, ...]]:
         InputError: the shard has no heatmaps; the message gives the stored reason.
     """
     group = file[HEATMAPS]
-    form = attribute(group, "form")
+    form = stored_form(file)
     if form == "none":
         raise InputError(
             f"{file.filename} has no heatmaps: {attribute(group, 'reason')}",
-            expected="heatmaps of the form peaks",
-            action="convert again with --heatmaps peaks, if the data set has 3D joints",
+            expected="heatmaps",
+            action="`mhbench heatmaps SHARDS --to peaks` makes them, if the data set has 3D joints",
         )
     if form not in FORMS:
         raise InputError(
@@ -147,23 +175,16 @@ def get_grid(file: h5py.File) -> tuple[Grid, tuple[str, ...]]:
 
 
 def check_heatmaps(file: h5py.File, frames: int) -> dict[str, npt.NDArray[Any]]:
-    """The heatmap columns of a shard, with their offsets checked against its frames.
+    """The heatmap columns of a shard, checked against its frames and its stored voxels.
 
     Raises:
-        InputError: the offsets do not fit.
+        InputError: the offsets do not fit, or voxels are not those of the centres.
     """
-    if attribute(file[HEATMAPS], "form") == "none":
-        return {}
-    get_grid(file)
-    centres, start = file[CENTRES][()], file[FRAME_PTR][()]
-    if (
-        start.shape != (frames + 1,)
-        or start[0] != 0
-        or start[-1] != len(centres)
-        or np.any(np.diff(start) < 0)
-    ):
-        raise InputError(f"{file.filename}: {FRAME_PTR} is no list of offsets of {len(centres)} centres")
-    return {CENTRES: centres, FRAME_PTR: start}
+    store = get_heatmaps(file)
+    if store.frame_ptr is not None and store.frame_ptr.shape != (frames + 1,):
+        raise InputError(f"{file.filename}: {FRAME_PTR} is no list of offsets of {frames} frames")
+    check_voxels(file, store)
+    return store.columns()
 
 
 def _grid_fields() -> list[str]:

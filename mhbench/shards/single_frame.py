@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - a field of a dataclass that is shown
 from typing import TYPE_CHECKING, Any
 
-from mhbench.errors import UsageError
+import numpy as np
+
+from mhbench.errors import InputError, UsageError
 from mhbench.heatmaps import select_joints
 from mhbench.shards import layout
-from mhbench.shards.heatmap_forms import get_grid
+from mhbench.shards.heatmap_forms import get_grid, stored_form
 from mhbench.shards.pool import pool
 from mhbench.shards.tables import ShardInfo, column_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     import numpy.typing as npt
 
     from mhbench.heatmaps import Grid, HeatmapBuffer
@@ -72,7 +73,7 @@ class Frame:
     def heatmaps(
         self, joints: Sequence[str] | None = None, out: npt.NDArray[np.float32] | HeatmapBuffer | None = None
     ) -> npt.NDArray[np.float32]:
-        """The volumetric heatmap of the frame.
+        """The volumetric heatmap of the frame: whatever the form in the shard, the formula bit for bit.
 
         Args:
             joints: names of the channels; by default those the data set is scored on.
@@ -100,6 +101,42 @@ class Frame:
             )
         rendered: npt.NDArray[np.float32] = out.render(centres)
         return rendered
+
+    def voxels(
+        self, joints: Sequence[str] | None = None
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """The non-zero voxels of `heatmaps(joints)`, without the volume.
+
+        Returns:
+            (M,) int32 indices into the flat volume, ascending; (M,) float32 their values.
+        """
+        from mhbench.heatmaps import render_sparse  # noqa: PLC0415 - loads the compiled kernels
+
+        index, values = render_sparse(*self._selected(joints))
+        return index, values
+
+    def stored_voxels(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """The voxels of the scored joints as the form `sparse` stores them, rounded to its type.
+
+        Returns:
+            (M,) int32 indices into the flat volume of `grid()`, ascending; (M,) float32 values.
+
+        Raises:
+            InputError: the shard holds another form.
+        """
+        from mhbench.shards.heatmap_voxels import decoded  # noqa: PLC0415 - loads the compiled kernels
+
+        form = pool().derived(self.path, stored_form)
+        if not form.startswith("sparse"):
+            raise InputError(
+                f"{self.path} holds heatmaps of the form {form!r}",
+                expected="sparse or sparse-float16",
+                action="use heatmaps() or voxels(), or `mhbench heatmaps SHARDS --to sparse`",
+            )
+        start, stop = pool().rows(self.path, layout.VOXEL_PTR, self.row, self.row + 2).tolist()
+        delta = pool().rows(self.path, layout.VOXEL_DELTA, start, stop)
+        stored = pool().rows(self.path, layout.VOXEL_VALUES, start, stop)
+        return np.cumsum(delta, dtype=np.int32), decoded(stored)
 
     def _selected(self, joints: Sequence[str] | None) -> tuple[Grid, npt.NDArray[np.int16]]:
         grid, scored = pool().derived(self.path, get_grid)

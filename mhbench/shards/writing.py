@@ -1,6 +1,7 @@
 """FrameTable -> shard: built in memory, hashed, and put in place whole.
 
-HDF5 dies with a segmentation fault on a full disk, so it never writes to one here.
+HDF5 dies with a segmentation fault on a full disk, so it never writes to one here. Only a shard with dense
+heatmaps is too large for the memory: it grows in its file, behind a guard.
 """
 
 from __future__ import annotations
@@ -8,19 +9,23 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import h5py
 
 from mhbench.shards import layout
-from mhbench.shards.files import write_atomically
+from mhbench.shards.files import GuardedFile, atomic_file, check_space, write_atomically
 from mhbench.shards.heatmap_forms import put_heatmaps
+from mhbench.shards.heatmap_voxels import DENSE_FORM, dense_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mhbench.frames import FrameTable
     from mhbench.shards.heatmap_forms import HeatmapStore
+
+_BLOCK: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,15 @@ class ShardImage:
     content_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A shard that was written: its size in bytes, its hash, and the hash of the decoded columns."""
+
+    size: int
+    sha256: str
+    content_sha256: str
+
+
 def shard_image(
     table: FrameTable, origin: Origin, heatmaps: HeatmapStore, *, compression: str = "gzip"
 ) -> ShardImage:
@@ -65,11 +79,49 @@ def shard_image(
     Raises:
         MissingExtraError: zstd is asked for and hdf5plugin is not installed.
     """
+    buffer = io.BytesIO()
+    content_sha256 = _fill(buffer, table, origin, heatmaps, compression)
+    content = buffer.getbuffer()
+    return ShardImage(content, hashlib.sha256(content).hexdigest(), content_sha256)
+
+
+def write_shard(
+    path: Path, table: FrameTable, origin: Origin, heatmaps: HeatmapStore, *, compression: str = "gzip"
+) -> Written:
+    """Write a table as one shard (see `shard_image`), whole or not at all.
+
+    Raises:
+        OutputError: the disk is full, has no room for dense heatmaps, or the folder cannot be written.
+    """
+    if heatmaps.form != DENSE_FORM:
+        image = shard_image(table, origin, heatmaps, compression=compression)
+        write_atomically(path, image.content)
+        return Written(len(image.content), image.sha256, image.content_sha256)
+    check_space(path.parent, dense_bytes(heatmaps))
+    with atomic_file(path, buffering=0) as file:
+        guarded = GuardedFile(file)
+        content_sha256 = _fill(guarded, table, origin, heatmaps, compression, guarded.check)
+        guarded.check()
+        file.seek(0)
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+        return Written(file.tell(), digest.hexdigest(), content_sha256)
+
+
+def _fill(
+    target: io.BytesIO | GuardedFile,
+    table: FrameTable,
+    origin: Origin,
+    heatmaps: HeatmapStore,
+    compression: str,
+    check: Callable[[], None] | None = None,
+) -> str:
+    """Write all of a shard to an empty file; returns the hash of the decoded columns."""
     columns = dict(layout.table_columns(table))
     content_sha256 = layout.content_sha256({**columns, **heatmaps.columns()})
-    buffer = io.BytesIO()
     # the oldest layout that can hold the data: every HDF5 program reads it, and every version writes it alike
-    with h5py.File(buffer, "w", libver="earliest", track_order=False) as file:
+    with h5py.File(target, "w", libver="earliest", track_order=False) as file:
         _put_root(file, table, origin, content_sha256)
         for path, column in columns.items():
             layout.put_column(file, path, column, compression=compression)
@@ -79,22 +131,8 @@ def shard_image(
             layout.put_attribute(file.require_group(f"{layout.SETS}/{name}"), "skeleton", joint_set.skeleton)
         if layout.DISTORTION in file:
             layout.put_attribute(file[layout.DISTORTION], "lens", table.lens)
-        put_heatmaps(file, heatmaps, compression=compression)
-    content = buffer.getbuffer()
-    return ShardImage(content, hashlib.sha256(content).hexdigest(), content_sha256)
-
-
-def write_shard(
-    path: Path, table: FrameTable, origin: Origin, heatmaps: HeatmapStore, *, compression: str = "gzip"
-) -> ShardImage:
-    """Write a table as one shard (see `shard_image`), whole or not at all.
-
-    Raises:
-        OutputError: the disk is full or the folder cannot be written.
-    """
-    image = shard_image(table, origin, heatmaps, compression=compression)
-    write_atomically(path, image.content)
-    return image
+        put_heatmaps(file, heatmaps, compression=compression, check=check)
+    return content_sha256
 
 
 def _put_root(file: h5py.File, table: FrameTable, origin: Origin, content_sha256: str) -> None:
