@@ -98,12 +98,7 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     # formats without a data set of their own (COCO results) take that of the full protocol name
     predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
-    _check_scorable(rules)
-    kind = kind_of_scoring(rules.scoring)
-    _check_dataset(predictions, rules)
-    kind.check(predictions, rules)
-    gathered = _pass_over_shards(kind, predictions, rules, data, chosen)
-    scored = kind.summarise(gathered.parts, predictions, rules)
+    scored, gathered = score_predictions(predictions, rules, data, chosen)
     provenance = {
         "mhbench": __version__,
         "predictions_sha256": _file_sha256(path),
@@ -112,6 +107,22 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     }
     result = make_result(scored, rules, predictions, gathered, chosen, provenance)
     return Evaluation(result, scored, rules)
+
+
+def score_predictions(
+    predictions: PredictionTable, protocol: Protocol, data: Path, options: EvaluationOptions
+) -> tuple[Scored, Pass]:
+    """Score predictions that are in memory under any protocol object, such as a changed one.
+
+    Raises:
+        MhbenchError: the predictions, the protocol or the shards do not fit each other.
+    """
+    _check_scorable(protocol)
+    kind = kind_of_scoring(protocol.scoring)
+    _check_dataset(predictions, protocol)
+    kind.check(predictions, protocol)
+    gathered = _pass_over_shards(kind, predictions, protocol, data, options)
+    return kind.summarise(gathered.parts, predictions, protocol), gathered
 
 
 def _file_sha256(path: Path) -> str:
