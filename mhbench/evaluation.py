@@ -14,7 +14,7 @@ import numpy as np
 
 from mhbench import __version__
 from mhbench.errors import PredictionError, UsageError
-from mhbench.frame_selection import expected_frames
+from mhbench.frame_selection import as_one_view, expected_frames
 from mhbench.predictions.coverage import predicted_rows
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols import resolve_protocol, with_options
@@ -158,7 +158,8 @@ def _pass_over_shards(
     gathered = Pass()
     used = []
     choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate)
-    for info, table in zip(shards.infos, shards.tables(), strict=True):
+    for info, whole in zip(shards.infos, shards.tables(), strict=True):
+        table = as_one_view(whole, protocol) if protocol.frames.world else whole
         rows = predicted_rows(table, row_of)
         found[rows[rows >= 0]] = True
         wanted = expected_frames(protocol, table, options.frame_lists)

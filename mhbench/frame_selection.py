@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,6 +53,19 @@ def expected_frames(
     if rule.with_people:
         wanted &= _any_of_frame(table, counted_people(protocol, table))
     return wanted
+
+
+def as_one_view(table: FrameTable, protocol: Protocol) -> FrameTable:
+    """The shard of a protocol over all cameras: the first camera stands for the moment, under a world id.
+
+    Shards of the other cameras come back empty.
+    """
+    kept = table.select(np.isin(table.frames["camera"], protocol.frames.cameras[:1]))
+    names = zip(kept.frames["sequence"].tolist(), kept.frames["index"].tolist(), strict=True)
+    ids = np.array([f"{sequence}/world/{index:08d}" for sequence, index in names], dtype=np.str_)
+    # the images are of one camera, so they name no moment
+    frames = {name: column for name, column in kept.frames.items() if name not in {"image", "image_id"}}
+    return replace(kept, frames={**frames, "id": ids})
 
 
 def counted_people(protocol: Protocol, table: FrameTable) -> Flags:

@@ -30,15 +30,15 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the numbers rest on; always printed beside them."""
+    """What the numbers rest on; always printed beside them. None: the protocol does not match people."""
 
     frames: int
     frames_missing: int
     gt_persons: int
     predicted_persons: int
-    matched: int
-    missed: int
-    false_positives: int
+    matched: int | None
+    missed: int | None
+    false_positives: int | None
     joints_dropped: int
     persons_without_root: int
     frames_outside_protocol: int = 0
@@ -153,6 +153,7 @@ def _people(result: Result) -> list[str]:
         _counts_line(
             "people",
             true=counts.gt_persons,
+            predicted=counts.predicted_persons if counts.matched is None else None,
             matched=counts.matched,
             missed=counts.missed,
             false=counts.false_positives,
@@ -160,8 +161,9 @@ def _people(result: Result) -> list[str]:
     ]
 
 
-def _counts_line(label: str, **counts: int) -> str:
-    return f"{label:<8}" + "".join(f"{count:>9} {name:<9}" for name, count in counts.items()).rstrip()
+def _counts_line(label: str, **counts: int | None) -> str:
+    told = {name: count for name, count in counts.items() if count is not None}
+    return f"{label:<8}" + "".join(f"{count:>9} {name:<9}" for name, count in told.items()).rstrip()
 
 
 def _metrics(result: Result) -> list[str]:

@@ -47,6 +47,42 @@ class PoseScore:
     hits: int
 
 
+@dataclass(frozen=True)
+class PoseMatches:
+    """Whom every prediction belongs to, best score first; subsets and bootstrap draws weigh frames anew.
+
+    Attributes:
+        people: (F,) true people of each frame.
+        frame: (D,) frame of each prediction, in frames that have people.
+        distance: (D,) mm to its nearest true person.
+        hits: for each threshold in mm (D,) whether the prediction is the first of its person below it.
+    """
+
+    people: Ints
+    frame: Ints
+    distance: Floats
+    hits: dict[float, npt.NDArray[np.bool_]]
+
+    def score(self, weights: npt.ArrayLike | None = None) -> PoseScore:
+        """The scores when frame f counts `weights[f]` times, (F,) whole numbers; once by default."""
+        times = np.ones(len(self.people), dtype=np.int64)
+        if weights is not None:
+            times = np.asarray(weights).astype(np.int64)
+        people = int(np.sum(times * self.people))
+        limits = [limit for limit in self.hits if limit != HIT_MM]
+        if not people:
+            return PoseScore(dict.fromkeys(limits, -1.0), -1.0, np.nan, 0, 0)
+        copies = times[self.frame]
+        near = np.repeat(self.distance, np.where(self.hits[HIT_MM], copies, 0))
+        return PoseScore(
+            ap={limit: 100.0 * _area(np.repeat(self.hits[limit], copies), people) for limit in limits},
+            recall=100.0 * near.size / people,
+            mpjpe=float(near.mean()) if near.size else np.nan,
+            people=people,
+            hits=near.size,
+        )
+
+
 def pose_ap(
     target: Sequence[npt.ArrayLike],
     predicted: Sequence[npt.ArrayLike],
@@ -75,35 +111,43 @@ def pose_ap(
         ShapeError: the lists do not belong together.
         PredictionError: a score is NaN, or a joint is missing (NaN): the rule has no place for it.
     """
+    return match_poses(target, predicted, scores, visible=visible, thresholds_mm=thresholds_mm).score()
+
+
+def match_poses(
+    target: Sequence[npt.ArrayLike],
+    predicted: Sequence[npt.ArrayLike],
+    scores: Sequence[npt.ArrayLike],
+    *,
+    visible: Sequence[npt.ArrayLike] | None = None,
+    thresholds_mm: Sequence[float] = THRESHOLDS_MM,
+) -> PoseMatches:
+    """Find the person of every prediction; arguments and errors of `pose_ap`."""
     if not len(target) == len(predicted) == len(scores) == len(target if visible is None else visible):
         raise ShapeError(
             f"{len(target)} frames of truth, {len(predicted)} of predictions, {len(scores)} of scores",
             expected="one entry per frame in each list",
             action="pass empty arrays for frames without people",
         )
-    distances, owners, ranks, people = [], [], [], 0
-    for frame, truth in enumerate(target):
-        true = np.asarray(truth, dtype=np.float64)
-        if not len(true):
-            continue
+    people = np.array([len(np.asarray(truth)) for truth in target], dtype=np.int64)
+    first = np.cumsum(people) - people
+    distances, owners, ranks, frames = [np.zeros(0)], [np.zeros(0, np.int64)], [np.zeros(0)], []
+    for frame in np.flatnonzero(people).tolist():
+        true = np.asarray(target[frame], dtype=np.float64)
         seen = np.ones(true.shape[:2], np.bool_) if visible is None else np.asarray(visible[frame]) > 0
         found, score = _predictions(frame, predicted[frame], scores[frame], true)
         distance = _mean_distances(true, seen, found)
         distances.append(distance.min(axis=1))
-        owners.append(people + distance.argmin(axis=1))
+        owners.append(first[frame] + distance.argmin(axis=1))
         ranks.append(score)
-        people += len(true)
-    if not people:
-        return PoseScore(dict.fromkeys(thresholds_mm, -1.0), -1.0, np.nan, 0, 0)
+        frames += [frame] * len(found)
     order = np.argsort(-np.concatenate(ranks), kind="stable")
     distance, owner = np.concatenate(distances)[order], np.concatenate(owners)[order]
-    hits = distance[_first_hits(distance, owner, HIT_MM)]
-    return PoseScore(
-        ap={limit: 100.0 * _area(_first_hits(distance, owner, limit), people) for limit in thresholds_mm},
-        recall=100.0 * hits.size / people,
-        mpjpe=float(hits.mean()) if hits.size else np.nan,
+    return PoseMatches(
         people=people,
-        hits=hits.size,
+        frame=np.array(frames, dtype=np.int64)[order],
+        distance=distance,
+        hits={limit: _first_hits(distance, owner, limit) for limit in (*thresholds_mm, HIT_MM)},
     )
 
 

@@ -6,6 +6,7 @@ interpolated, and the first prediction's share of the recall is lost.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -71,13 +72,70 @@ def root_ap(
                 expected="a number; a curve over NaN scores has no order",
                 action="leave out people without a score",
             )
-    roots = np.concatenate([people[image] for image in used])
-    start = np.append(0, np.cumsum([len(people[image]) for image in used]))
-    order = np.argsort(-np.concatenate(score), kind="stable")
-    image_of = np.repeat(np.arange(len(used)), [len(rows) for rows in found])
+    matches = match_roots(
+        np.concatenate([people[image] for image in used]),
+        np.append(0, np.cumsum([len(people[image]) for image in used])),
+        np.concatenate(found),
+        np.append(0, np.cumsum([len(rows) for rows in found])),
+        np.concatenate(score),
+        threshold_mm=threshold_mm,
+    )
+    return matches.average_precision(np.ones(len(used)))
+
+
+@dataclass(frozen=True)
+class RootMatches:
+    """Which predicted roots are right, best score first; subsets and bootstrap draws weigh images anew.
+
+    Attributes:
+        people: (F,) true roots of each image.
+        image: (D,) image of each prediction, in images that have a true root.
+        right: (D,) whether it is right.
+    """
+
+    people: Ints
+    image: Ints
+    right: npt.NDArray[np.bool_]
+
+    def average_precision(self, weights: npt.ArrayLike) -> float:
+        """Percent when image f counts `weights[f]` times, (F,) whole numbers; -1 without true roots."""
+        times = np.asarray(weights).astype(np.int64)
+        people = int(np.sum(times * self.people))
+        if not people:
+            return -1.0
+        return 100.0 * _area(np.repeat(self.right, times[self.image]), people)
+
+
+def match_roots(
+    target: npt.ArrayLike,
+    target_start: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    predicted_start: npt.ArrayLike,
+    scores: npt.ArrayLike,
+    *,
+    threshold_mm: float = 250.0,
+) -> RootMatches:
+    """Decide which predicted roots are right, as `root_ap` does.
+
+    Args:
+        target: (P, 3) mm, camera frame, image after image.
+        target_start: (F + 1,) offsets of the images.
+        predicted: (Q, 3) mm.
+        predicted_start: (F + 1,) offsets of the images.
+        scores: (Q,), no NaN.
+        threshold_mm: distances below it are right.
+    """
+    roots, found = _rows("target", target, 3), _rows("predicted", predicted, 3)
+    starts = [np.asarray(start, dtype=np.int64) for start in (target_start, predicted_start)]
+    score = np.asarray(scores, dtype=np.float64)
+    check_shape("scores", score, f"{len(found)}")
+    people = np.diff(starts[0])
+    image = np.repeat(np.arange(len(people)), np.diff(starts[1]))
+    used = np.flatnonzero(people[image] > 0)
+    order = used[np.argsort(-score[used], kind="stable")]
     right = np.zeros(order.size, dtype=np.bool_)
-    _mark_right(roots, start, np.concatenate(found), image_of, order, float(threshold_mm), right)
-    return 100.0 * _area(right, len(roots))
+    _mark_right(roots, starts[0], found, image, order, float(threshold_mm), right)
+    return RootMatches(people, image[order], right)
 
 
 def _area(right: npt.NDArray[np.bool_], people: int) -> float:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import UsageError
-from mhbench.frame_selection import expected_frames
+from mhbench.frame_selection import as_one_view, expected_frames
 from mhbench.predictions.schema import FORMAT
 from mhbench.shards import open_shards
 from mhbench.shards.files import write_atomically
@@ -67,7 +67,8 @@ def write_expected_frames(
     """
     entries: list[bytes] = []
     header: dict[str, Any] = {}
-    for table in open_shards(data, dataset=protocol.frames.dataset).tables():
+    for whole in open_shards(data, dataset=protocol.frames.dataset).tables():
+        table = as_one_view(whole, protocol) if protocol.frames.world else whole
         expected = table.select(expected_frames(protocol, table, frame_lists))
         header = header or {
             "format": FRAMES_FORMAT,

@@ -111,6 +111,21 @@ def scores_of(predictions: PredictionTable) -> Floats:
     return predictions.persons.get("score", np.full(predictions.person_count, np.nan))
 
 
+def refuse_unscored(predictions: PredictionTable) -> None:
+    """Refuse predictions that cannot be ordered by their score.
+
+    Raises:
+        PredictionError: a person has no score; the message has its place.
+    """
+    unscored = np.flatnonzero(np.isnan(scores_of(predictions)))
+    if unscored.size:
+        raise PredictionError(
+            f"{predictions.source}: {predictions.where(int(unscored[0]))} has no score",
+            expected="a number for every person: average precision orders people by it",
+            action="write the confidence of every person",
+        )
+
+
 def in_other_joints(values: npt.NDArray[Any], source: tuple[int, ...]) -> Floats:
     """(P, J, d) values of other joints: `source` says where each is found, -1 = nowhere.
 

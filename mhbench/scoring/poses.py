@@ -11,7 +11,7 @@ import numpy as np
 from mhbench.frames import JointFlag
 from mhbench.records import Records
 from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions
-from mhbench.scoring.joint_counts import count_joints
+from mhbench.scoring.joint_counts import count_joints, points_of_people
 from mhbench.scoring.people import joint_columns, predicted_people, scores_of, true_people
 from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
 from mhbench.scoring.statistics import error_name
@@ -121,7 +121,7 @@ def _records(
         root_depth=rows_of(depth, np.nan),
         errors={name: rows_of(values, np.nan) for name, values in errors.items()},
         rootless=rows_of(rootless, 0),
-        joint_counts=count_joints(protocol, plan.rows, true, given),
+        joint_counts=count_joints(protocol, points_of_people(true, plan), points_of_people(given, plan)),
     )
 
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 KINDS: Final[Mapping[str, str]] = {
     "poses": "mhbench.scoring.pose_protocols",
+    "joints": "mhbench.scoring.joint_protocols",
+    "keypoints": "mhbench.scoring.keypoint_protocols",
+    "roots": "mhbench.scoring.root_protocols",
+    "world": "mhbench.scoring.world_protocols",
 }
 
 
@@ -49,13 +53,13 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleCounts:
-    """How many people the numbers rest on."""
+    """How many people the numbers rest on; None where a kind of scoring does not tell them apart."""
 
     true: int
     predicted: int
-    matched: int
-    missed: int
-    false: int
+    matched: int | None = None
+    missed: int | None = None
+    false: int | None = None
     joints_dropped: int = 0
     without_root: int = 0
 
