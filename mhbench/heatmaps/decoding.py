@@ -64,7 +64,7 @@ def peaks(
         UsageError: `neighbours` is neither 6 nor 26, or the threshold would let the empty background pass.
     """
     check_shape("volume", volume, "J D H W")
-    _check_rule(threshold, neighbours, strict=strict)
+    check_rule(threshold, neighbours, strict=strict)
     dense: npt.NDArray[np.floating[Any]] = np.ascontiguousarray(volume, dtype=_working_type(volume))
     lowest = _lowest(threshold, dense, strict=strict)
     index = _find_dense(dense, lowest, neighbours == 26, strict)
@@ -95,7 +95,7 @@ def peaks_sparse(
         UsageError: as `peaks`.
     """
     check_shape("values", values, "M", check_shape("index", index, "M"))
-    _check_rule(threshold, neighbours, strict=strict)
+    check_rule(threshold, neighbours, strict=strict)
     flat = np.ascontiguousarray(index, dtype=np.int64)
     if len(flat) and (flat[0] < 0 or flat[-1] >= np.prod(shape) or np.any(flat[1:] <= flat[:-1])):
         raise ShapeError(
@@ -109,7 +109,12 @@ def peaks_sparse(
     return _unravelled(flat[found], shape), level[found].astype(np.float32)
 
 
-def _check_rule(threshold: float, neighbours: int, *, strict: bool) -> None:
+def check_rule(threshold: float, neighbours: int, *, strict: bool) -> None:
+    """Refuse a rule that is none.
+
+    Raises:
+        UsageError: `neighbours` is neither 6 nor 26, or the threshold would let the empty background pass.
+    """
     if neighbours not in {6, 26}:
         raise UsageError(
             f"a voxel does not have {neighbours} neighbours",

@@ -47,7 +47,7 @@ def render(grid: Grid, centres: npt.NDArray[np.integer[Any]], out: Volume | None
     else:
         volume = _checked_volume(grid, out)
         volume.fill(0)
-    _draw(volume, rows, _gaussian(grid.sigma, grid.radius), grid.radius)
+    _draw(volume, rows, gaussian(grid.sigma, grid.radius), grid.radius)
     return volume
 
 
@@ -74,7 +74,7 @@ class HeatmapBuffer:
         rows = _checked(self.grid, centres)
         radius = self.grid.radius
         _clear(self._volume, self._touched, radius)
-        _draw(self._volume, rows, _gaussian(self.grid.sigma, radius), radius)
+        _draw(self._volume, rows, gaussian(self.grid.sigma, radius), radius)
         self._touched = rows.copy()
         return self._volume
 
@@ -96,13 +96,13 @@ def render_sparse(
     # one allocation: numpy asks for huge pages from 4 MB on, which halves the time of a crowded frame
     index, bits = np.zeros((2, most), dtype=np.int32)
     values = bits.view(np.float32)
-    patch = _gaussian(grid.sigma, grid.radius)
+    patch = gaussian(grid.sigma, grid.radius)
     count = _list_voxels(grid.shape, rows[order], patch, grid.radius, index, values)
     return index[:count], values[:count]
 
 
 @functools.lru_cache(maxsize=8)
-def _gaussian(sigma: float, radius: int) -> Volume:
+def gaussian(sigma: float, radius: int) -> Volume:
     """(side, side, side) float32 values around a centre."""
     # math.exp: numpy's own depends on the processor in its last bit
     table = np.array([math.exp(-k / (sigma * sigma)) for k in range(3 * radius * radius + 1)])

@@ -47,7 +47,7 @@ def dense_bytes(store: HeatmapStore) -> int:
     assert store.grid is not None
     assert store.frame_ptr is not None
     grid = replace(store.grid, joints=store.scored)
-    background = 4 * grid.voxels * (len(store.frame_ptr) - 1) // _BEST_RATIO
+    background: int = 4 * grid.voxels * (len(store.frame_ptr) - 1) // _BEST_RATIO
     patch: int = (2 * grid.radius + 1) ** 3
     return background + 4 * store.drawn * patch
 

@@ -1,0 +1,112 @@
+"""Centres -> volumes on any device torch knows, the same bits as `rendering.py`.
+
+Values come from the same table and the largest one wins, which no order of execution can change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from mhbench.errors import ShapeError
+from mhbench.heatmaps.rendering import gaussian
+
+if TYPE_CHECKING:
+    from mhbench.heatmaps.grid import Grid
+
+
+def render_batch(
+    grid: Grid,
+    centres: torch.Tensor,
+    frame: torch.Tensor,
+    frames: int,
+    out: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The heatmap volumes of a batch of frames, on the device of the centres.
+
+    Args:
+        grid: the grid of all frames.
+        centres: (N, 4) integers: channel, depth bin, row, column; parts outside the grid are left out.
+        frame: (N,) integers: the frame 0 .. `frames` - 1 of each centre.
+        frames: number of frames B.
+        out: volume to overwrite, (B, J, D, H', W') float32, contiguous, on the same device.
+
+    Returns:
+        (B, J, D, H', W') float32 in [0, 1]; `out` if it was given. Equal to `render` frame by frame.
+
+    Raises:
+        ShapeError: the centres or `out` do not fit the grid.
+    """
+    _check(grid, centres, frame, frames)
+    shape = (frames, *grid.shape)
+    if out is None:
+        volume = torch.zeros(shape, dtype=torch.float32, device=centres.device)
+    elif tuple(out.shape) != shape or out.dtype != torch.float32 or not out.is_contiguous():
+        raise ShapeError(
+            f"the volume is {out.dtype}{list(out.shape)}",
+            expected=f"contiguous torch.float32{list(shape)}",
+            action="make it with torch.zeros",
+        )
+    else:
+        volume = out.zero_()
+    index, values = _voxels(grid, centres, frame)
+    volume.view(-1).scatter_reduce_(0, index, values, "amax")
+    return volume
+
+
+def render_sparse_batch(
+    grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The non-zero voxels of `render_batch`, without the volumes.
+
+    Returns:
+        (M,) int64 indices into the flat volumes (B, J, D, H', W'), ascending, each once; (M,) float32.
+
+    Raises:
+        ShapeError: the centres do not fit the grid.
+    """
+    _check(grid, centres, frame, frames)
+    index, values = _voxels(grid, centres, frame)
+    unique, place = torch.unique(index, return_inverse=True)
+    largest = torch.zeros(len(unique), dtype=torch.float32, device=centres.device)
+    return unique, largest.scatter_reduce_(0, place, values, "amax")
+
+
+def _voxels(grid: Grid, centres: torch.Tensor, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Flat index and value of every voxel of every Gaussian, those outside the grid left out."""
+    device = centres.device
+    channels, *sizes = grid.shape
+    radius = grid.radius
+    steps = torch.arange(-radius, radius + 1, device=device)
+    rows = centres.long()
+    inside = torch.ones((), dtype=torch.bool, device=device)
+    index = (frame.long() * channels + rows[:, 0])[:, None, None, None]
+    for axis, size in enumerate(sizes):
+        # along its own axis of (N, side, side, side)
+        place = (rows[:, axis + 1, None] + steps).reshape(
+            -1, *(2 * radius + 1 if k == axis else 1 for k in range(3))
+        )
+        inside = inside & (place >= 0) & (place < size)
+        index = index * size + place
+    values = torch.tensor(gaussian(grid.sigma, radius), device=device).expand(index.shape)
+    return index[inside], values[inside]
+
+
+def _check(grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int) -> None:
+    if centres.ndim != 2 or centres.shape[1] != 4 or frame.shape != centres.shape[:1]:
+        raise ShapeError(
+            f"centres have shape {tuple(centres.shape)} and frames {tuple(frame.shape)}",
+            expected="(N, 4) channel, depth bin, row, column, and (N,) the frame of each",
+        )
+    if centres.is_floating_point() or frame.is_floating_point():
+        raise ShapeError(f"centres are {centres.dtype}, frames {frame.dtype}", expected="integers")
+    # one question to the device: it answers when all that was asked of it before is done
+    if len(centres) and bool(
+        ((centres[:, 0] < 0) | (centres[:, 0] >= grid.channels) | (frame < 0) | (frame >= frames)).any()
+    ):
+        raise ShapeError(
+            "a centre names a channel or frame that is not there",
+            expected=f"channels 0 .. {grid.channels - 1}, frames 0 .. {frames - 1}",
+            action="use the grid the centres were made with",
+        )
