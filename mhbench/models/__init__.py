@@ -1,0 +1,1 @@
+"""Reference models in PyTorch, one folder each, and the protocol a user's own network follows."""
