@@ -1,0 +1,81 @@
+"""`mhbench leaderboard`: add results, build the pages, gate a change, write bundles for platforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("reports/leaderboard"),
+    show_default=True,
+    help="Folder of the leaderboard's entries.",
+)
+
+
+@click.group()
+def command() -> None:
+    """Leaderboards in files: entries that git keeps, pages without a server, and a gate for CI.
+
+    \b
+    mhbench leaderboard add result.json --backbone ResNet-50 --year 2024
+    mhbench leaderboard build --out site
+    mhbench leaderboard check result.json --baseline old-result.json --significant
+    """
+
+
+@command.command()
+@click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
+@store_option
+@click.option("--name", default="", help="Name of the entry; made from the model's name by default.")
+@click.option("--link", default="", help="Paper or code, http(s).")
+@click.option("--backbone", default="")
+@click.option("--year", type=int, help="Year of the publication.")
+@click.option("--note", default="", help="What a reader must know.")
+@click.option("--date", "added", default="", metavar="YYYY-MM-DD", help="Day of the addition; today.")
+@click.option("--partial", is_flag=True, help="Accept missing frames or joints: shown, not ranked.")
+@click.option(
+    "--own-data",
+    default="",
+    metavar="TEXT",
+    help="With the first entry of a board: what its data are, if they are not the official ones.",
+)
+def add(
+    result: Path,
+    store: Path,
+    name: str,
+    link: str,
+    backbone: str,
+    year: int | None,
+    note: str,
+    added: str,
+    *,
+    partial: bool,
+    own_data: str,
+) -> None:
+    """Add a result, as `mhbench evaluate --out` writes it, to the board of its protocol.
+
+    Refused: other rules, frames or ground truth than the board's, missing frames or joints without
+    --partial, a name or predictions that are there already, another format version.
+
+    \b
+    mhbench leaderboard add result.json --link https://example.org/paper --backbone ResNet-50 --year 2024
+    mhbench leaderboard add result.json --own-data "synthetic, 12 sequences"
+    """
+    from mhbench.leaderboard.store import add_entry  # noqa: PLC0415 - commands import their work when called
+
+    path = add_entry(
+        store,
+        result,
+        name=name,
+        link=link,
+        backbone=backbone,
+        year=year,
+        note=note,
+        added=added,
+        partial=partial,
+        own_data=own_data,
+    )
+    click.echo(f"added {path}")
