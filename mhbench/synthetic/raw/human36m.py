@@ -121,10 +121,11 @@ def write(
 
 
 def as_filmed(scene: Scene) -> Scene:
-    """The scene with everybody present and with cameras that Human3.6M can have.
+    """The scene with everybody present, in the middle of the room, and with cameras that Human3.6M can have.
 
-    Its first four cameras get the names and image sizes of Human3.6M, with the same horizontal angle of view
-    and the data set's lens model, and stand further off, as the room of Human3.6M is larger.
+    Every person is a take of their own. The first four cameras get the names and image sizes of Human3.6M,
+    with the same horizontal angle of view and the data set's lens model, and stand further off, as the room of
+    Human3.6M is larger.
 
     Raises:
         UsageError: the scene has fewer than four cameras.
@@ -142,7 +143,9 @@ def as_filmed(scene: Scene) -> Scene:
         K[1, 2] += (height - scale * camera.height) / 2
         t = camera.t + np.array([0.0, 0.0, _FURTHER_OFF])
         cameras[name] = replace(camera, K=K, lens="human36m", t=t, width=WIDTH, height=height)
-    return replace(scene, cameras=cameras, present=np.ones_like(scene.present))
+    pelvis = scene.pelvis.copy()
+    pelvis[..., :2] -= pelvis[..., :2].mean(axis=0)
+    return replace(scene, cameras=cameras, pelvis=pelvis, present=np.ones_like(scene.present))
 
 
 def _pose_files(scene: Scene, stem: str, world: Floats) -> Iterator[tuple[str, str, Floats]]:
