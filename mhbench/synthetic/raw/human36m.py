@@ -124,8 +124,8 @@ def as_filmed(scene: Scene) -> Scene:
     """The scene with everybody present, in the middle of the room, and with cameras that Human3.6M can have.
 
     Every person is a take of their own. The first four cameras get the names and image sizes of Human3.6M,
-    with the same horizontal angle of view and the data set's lens model, and stand further off, as the room of
-    Human3.6M is larger.
+    with the same horizontal angle of view and the data set's lens model, and stand further off, as its room
+    is larger.
 
     Raises:
         UsageError: the scene has fewer than four cameras.
