@@ -30,6 +30,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "human36m": "mhbench.datasets.human36m",
     "jta": "mhbench.datasets.jta",
     "mpi_inf_3dhp": "mhbench.datasets.mpi_inf_3dhp",
+    "muco": "mhbench.datasets.muco",
     "mupots": "mhbench.datasets.mupots",
     "ochuman": "mhbench.datasets.ochuman",
     "panoptic": "mhbench.datasets.panoptic",

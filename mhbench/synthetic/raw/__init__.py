@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from mhbench.synthetic.scenes import Scene
 
 # data sets that can be written; each is a module of this folder
-WRITERS: Final = ("3dpw", "crowdpose", "human36m", "jta", "mpi_inf_3dhp", "mupots", "ochuman", "panoptic")
+WRITERS: Final = (
+    "3dpw",
+    "crowdpose",
+    "human36m",
+    "jta",
+    "mpi_inf_3dhp",
+    "muco",
+    "mupots",
+    "ochuman",
+    "panoptic",
+)
 _MODULES: Final = {"3dpw": "threedpw"}  # no name of a module begins with a digit
 
 

@@ -123,6 +123,12 @@ def universal(joints: Floats, skeleton_joints: tuple[str, ...]) -> Floats:
     return np.asarray(pelvis[..., None, :] + scale[..., None, None] * (joints - pelvis[..., None, :]))
 
 
+def sign_as_matlab(path: Path) -> None:
+    """Write MATLAB's words into the first 128 bytes of an HDF5 file with a user block."""
+    with path.open("r+b") as file:
+        file.write(_HEADER.ljust(124) + b"\x00\x02IM")
+
+
 def _cut(camera: Camera, width: int, height: int) -> Camera:
     """The camera without distortion, with another image size and the same horizontal angle of view."""
     scale = width / camera.width
@@ -198,8 +204,7 @@ def _write_test(scene: Scene, person: int, folder: Path, *, images: bool) -> Non
         }
         for name, values in columns.items():
             file.create_dataset(name, data=values).attrs["MATLAB_class"] = np.bytes_("double")
-    with path.open("r+b") as raw:
-        raw.write(_HEADER.ljust(124) + b"\x00\x02IM")
+    sign_as_matlab(path)
     if images:
         (folder / "imageSequence").mkdir()
         _write_images(scene, person, camera, folder / "imageSequence", "img_")
