@@ -32,6 +32,9 @@ _HOME: Final = {
     "depth_order": "depth_ordering",
     "collisions": "interpenetration",
     "voxel_iou": "volume_scores",
+    "packed_iou": "volume_scores",
+    "part_iou": "volume_scores",
+    "pckh": "volume_scores",
     "silhouette_scores": "volume_scores",
     "surface_error": "volume_scores",
 }

@@ -16,6 +16,7 @@ import numpy as np
 from mhbench.kernels import kernel
 from mhbench.synthetic.smpl_body import body
 from mhbench.synthetic.surface import edges_of, neighbour_mean
+from mhbench.volumes.zbuffer import draw
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
 
 NOBODY: Final = -1
-_NEAREST: Final = 0.05  # metres in front of the camera at which the world begins
 _LIGHT: Final = np.array([0.35, -0.25, 0.9]) / np.sqrt(0.995)
 _TILE: Final = 0.25  # metres
 _FLOOR: Final = 5.0  # metres, half the side
@@ -90,50 +90,7 @@ def _draw(
     depth: npt.NDArray[np.float32],
 ) -> None:
     seen = camera.to_camera(vertices)
-    _rasterise(camera.project(seen), seen[:, 2], triangles, colours, label, image, labels, depth)
-
-
-@kernel
-def _rasterise(
-    pixels: Floats,
-    depths: Floats,
-    triangles: Integers,
-    colours: Floats,
-    label: int,
-    image: npt.NDArray[np.float32],
-    labels: npt.NDArray[np.int16],
-    depth: npt.NDArray[np.float32],
-) -> None:
-    """Draw triangles into image, labels and depth where they are nearer than what is there."""
-    height, width = depth.shape
-    for n in range(triangles.shape[0]):
-        a, b, c = triangles[n, 0], triangles[n, 1], triangles[n, 2]
-        if min(depths[a], depths[b], depths[c]) < _NEAREST:
-            continue
-        ax, ay, bx, by = pixels[a, 0], pixels[a, 1], pixels[b, 0], pixels[b, 1]
-        cx, cy = pixels[c, 0], pixels[c, 1]
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        # a comparison with NaN is false: a vertex beyond the fold of the lens has no pixel
-        if not abs(area) > 1e-9:
-            continue
-        left, right = max(np.ceil(min(ax, bx, cx)), 0), min(np.floor(max(ax, bx, cx)), width - 1)
-        top, bottom = max(np.ceil(min(ay, by, cy)), 0), min(np.floor(max(ay, by, cy)), height - 1)
-        for y in range(int(top), int(bottom) + 1):
-            for x in range(int(left), int(right) + 1):
-                u = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
-                v = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
-                w = 1.0 - u - v
-                if u < 0.0 or v < 0.0 or w < 0.0:
-                    continue
-                # inverse depth is what is linear in the image
-                near = 1.0 / (u / depths[a] + v / depths[b] + w / depths[c])
-                if near < depth[y, x]:
-                    depth[y, x] = near
-                    labels[y, x] = label
-                    for channel in range(3):
-                        image[y, x, channel] = (
-                            u * colours[a, channel] + v * colours[b, channel] + w * colours[c, channel]
-                        )
+    draw(camera.project(seen), seen[:, 2], triangles, label, labels, depth, colours=colours, image=image)
 
 
 @kernel
