@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from mhbench.conversion_images import CHOICES, images_are_current
 from mhbench.conversion_items import ItemTask, convert_item, shard_is_there
 from mhbench.conversion_records import ContentOptions, Recipe, converted, difference, mixed, rebuild_index
 from mhbench.conversion_report import ConversionReport
@@ -64,7 +65,8 @@ def convert(
         out: folder of all shards.
         selection: which part of it; by default all.
         heatmaps: form of the heatmaps, one of `mhbench.shards.heatmap_forms.FORMS`.
-        images: `path` stores the paths of the images.
+        images: `path` stores the paths of the images, `embed` also the files themselves, `extract` (extra
+            `video`) the frames that are wanted of the data set's videos, as JPEG.
         compression: `gzip`, or `zstd` with the extra of that name.
         engine: `processes`, `dask`, `ray`, or `serial` (in this process).
         jobs: number of workers.
@@ -141,8 +143,8 @@ def convert(
 def _check_options(heatmaps: str, images: str, shard_index: int, shard_count: int) -> None:
     if heatmaps not in FORMS:
         raise UsageError(f"heatmaps cannot be stored as {heatmaps!r}", expected=f"one of: {', '.join(FORMS)}")
-    if images != "path":
-        raise UsageError(f"images cannot be stored as {images!r}", expected="path")
+    if images not in CHOICES:
+        raise UsageError(f"images cannot be stored as {images!r}", expected=f"one of: {', '.join(CHOICES)}")
     if not 0 <= shard_index < shard_count:
         raise UsageError(
             f"there is no part {shard_index} of {shard_count}",
@@ -225,7 +227,7 @@ def _current(tasks: Mapping[str, ItemTask]) -> dict[str, Converted]:
         except MissingInputError:
             continue  # the worker will say so, as the failure of this item
         fingerprints[files] = quick
-        if quick == before.raw.quick:
+        if quick == before.raw.quick and images_are_current(before.images, task.raw, task.path):
             current[key] = msgspec.structs.replace(before, reused=True)
     return current
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from mhbench import __version__
+from mhbench.conversion_images import images_of, renewed
 from mhbench.conversion_records import Converted
 from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.errors import InputError
@@ -80,12 +81,15 @@ def convert_item(task: ItemTask) -> Converted:
 
     Raises:
         MhbenchError: the raw files are missing or damaged, or the grid does not fit the joints.
+        MissingExtraError: images are to be extracted and PyAV is not installed.
         OutputError: the output can take nothing more.
     """
     raw = fingerprint(task.raw, task.item.files)
     before = task.previous
     if before is not None and before.raw.content == raw.content and shard_is_there(task):
-        return msgspec.structs.replace(before, raw=raw, reused=True)
+        images = before.images and renewed(before.images, task.raw, task.path)
+        if images is not None or before.images is None:
+            return msgspec.structs.replace(before, raw=raw, images=images, reused=True)
     table, excluded = task.read(task.raw, task.item, task.selection)
     store = heatmaps_of(table, task.grid, task.recipe.options.heatmaps)
     if not task.allow_outside_grid:
@@ -97,7 +101,9 @@ def convert_item(task: ItemTask) -> Converted:
         manifest_hash=task.recipe.manifest_hash,
         raw_sha256=raw.content,
     )
-    written = write_shard(task.path, table, origin, store, compression=task.recipe.options.compression)
+    options = task.recipe.options
+    image_store, image_record = images_of(options.images, task.raw, task.item, table)
+    written = write_shard(task.path, table, origin, store, image_store, compression=options.compression)
     return Converted(
         recipe=task.recipe,
         raw=raw,
@@ -118,6 +124,7 @@ def convert_item(task: ItemTask) -> Converted:
         drawn=store.drawn,
         outside=store.outside,
         reprojection=reprojection_error(table),
+        images=image_record,
         tool_version=__version__,
     )
 

@@ -73,12 +73,27 @@ class ConversionReport:
         ]
         if any(one.drawn for one in self.results.values()):
             rows.append(("outside grid", f"{self.outside_share:.3%} of the labelled joints in the images"))
+        rows += self._images()
         checks = [one.reprojection for one in self.results.values() if one.reprojection is not None]
         if checks:
             worst = max(checks, key=lambda check: check.median_px)
             rows.append(("reprojection", f"{worst.median_px:.3f} px median of the worst item"))
         lines = [f"{self.dataset}", *(f"  {name:<13} {value}" for name, value in rows)]
         return "\n".join([*lines, *self._exclusions(), *self._failures(), *self._next()])
+
+    def _images(self) -> list[tuple[str, str]]:
+        records = [one for one in self.results.values() if one.images is not None]
+        stored = sum(one.images.stored for one in records if one.images)
+        rows = [("images", f"{stored} in the shards")] if records else []
+        filmed = [(one.images.video_frames, one.shard.frames_available) for one in records if one.images]
+        if any(frames for frames, _ in filmed):
+            video, annotated = (sum(part) for part in zip(*filmed, strict=True))
+            unlike = sum(one != other for one, other in filmed)
+            text = (
+                f"{video} frames, {annotated} of them annotated; {unlike} of {len(filmed)} differ in length"
+            )
+            rows.append(("videos", text))
+        return rows
 
     def _exclusions(self) -> list[str]:
         reasons: dict[str, int] = {}

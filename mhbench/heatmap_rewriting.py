@@ -20,6 +20,7 @@ from mhbench.journal import read_journals
 from mhbench.manifests import manifest_hash
 from mhbench.shards.files import remove_orphans, unwritable
 from mhbench.shards.heatmap_forms import FORMS, get_heatmaps
+from mhbench.shards.images import stored_images
 from mhbench.shards.index import INDEX_NAME, JOURNAL_FOLDER, dataset_folders
 from mhbench.shards.tables import open_file, read_table, shard_info
 from mhbench.shards.verification import file_sha256
@@ -142,7 +143,8 @@ def rewrite_shard(task: RewriteTask) -> Converted:
             manifest_hash=recipe.manifest_hash,
             raw_sha256=before.shard.raw_sha256,
         )
-        written = write_shard(path, table, origin, store, compression=recipe.options.compression)
+        images = stored_images(path)
+        written = write_shard(path, table, origin, store, images, compression=recipe.options.compression)
         size, sha256 = written.size, written.sha256
     return msgspec.structs.replace(
         before,

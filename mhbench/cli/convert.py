@@ -40,7 +40,12 @@ from mhbench.cli.options import HEATMAP_FORMS, names, raw_root
 @click.option(
     "--exclude", "exclusions", multiple=True, help="Leave out the frames of this list (may be repeated)."
 )
-@click.option("--images", type=click.Choice(["path"]), default="path", help="What to do about images.")
+@click.option(
+    "--images",
+    type=click.Choice(["path", "embed", "extract"]),
+    default="path",
+    help="Store paths, image files, or wanted frames of videos.",
+)
 @click.option(
     "--heatmaps",
     type=click.Choice(HEATMAP_FORMS),

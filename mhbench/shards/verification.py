@@ -10,6 +10,7 @@ from mhbench.errors import MhbenchError
 from mhbench.shards import layout
 from mhbench.shards.files import is_temporary
 from mhbench.shards.heatmap_forms import check_heatmaps
+from mhbench.shards.images import check_images
 from mhbench.shards.index import INDEX_NAME, JOURNAL_FOLDER, read_index
 from mhbench.shards.tables import open_file, read_table, shard_info
 
@@ -119,6 +120,7 @@ def _faults_inside(path: Path, info: ShardInfo) -> list[Fault]:
         faults.append(Fault(info.path, f"holds {counts}, the index says {info.frames} and {info.persons}"))
     with open_file(path) as file:
         columns = {**dict(layout.table_columns(table)), **check_heatmaps(file, table.frame_count)}
+        check_images(file, table.frame_count)
     if layout.content_sha256(columns) != info.content_sha256:
         faults.append(Fault(info.path, "the columns do not have the content_sha256 of the index"))
     return faults

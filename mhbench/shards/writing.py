@@ -1,7 +1,7 @@
 """FrameTable -> shard: built in memory, hashed, and put in place whole.
 
 HDF5 dies with a segmentation fault on a full disk, so it never writes to one here. Only a shard with dense
-heatmaps is too large for the memory: it grows in its file, behind a guard.
+heatmaps or with images is too large for the memory: it grows in its file, behind a guard.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from mhbench.shards import layout
 from mhbench.shards.files import GuardedFile, atomic_file, check_space, write_atomically
 from mhbench.shards.heatmap_forms import put_heatmaps
 from mhbench.shards.heatmap_voxels import DENSE_FORM, dense_bytes
+from mhbench.shards.images import put_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.shards.heatmap_forms import HeatmapStore
+    from mhbench.shards.images import ImageStore
 
 _BLOCK: Final = 2**20
 
@@ -86,21 +88,30 @@ def shard_image(
 
 
 def write_shard(
-    path: Path, table: FrameTable, origin: Origin, heatmaps: HeatmapStore, *, compression: str = "gzip"
+    path: Path,
+    table: FrameTable,
+    origin: Origin,
+    heatmaps: HeatmapStore,
+    images: ImageStore | None = None,
+    *,
+    compression: str = "gzip",
 ) -> Written:
-    """Write a table as one shard (see `shard_image`), whole or not at all.
+    """Write a table as one shard (see `shard_image`), with images or without, whole or not at all.
 
     Raises:
-        OutputError: the disk is full, has no room for dense heatmaps, or the folder cannot be written.
+        OutputError: the disk is full, has no room for dense heatmaps or images, or the folder cannot be
+            written.
     """
-    if heatmaps.form != DENSE_FORM:
+    dense = heatmaps.form == DENSE_FORM
+    if not dense and images is None:
         image = shard_image(table, origin, heatmaps, compression=compression)
         write_atomically(path, image.content)
         return Written(len(image.content), image.sha256, image.content_sha256)
-    check_space(path.parent, dense_bytes(heatmaps))
+    room = dense_bytes(heatmaps) if dense else 0
+    check_space(path.parent, room + (images.most_bytes if images else 0))
     with atomic_file(path, buffering=0) as file:
         guarded = GuardedFile(file)
-        content_sha256 = _fill(guarded, table, origin, heatmaps, compression, guarded.check)
+        content_sha256 = _fill(guarded, table, origin, heatmaps, compression, images, guarded.check)
         guarded.check()
         file.seek(0)
         digest = hashlib.sha256()
@@ -115,6 +126,7 @@ def _fill(
     origin: Origin,
     heatmaps: HeatmapStore,
     compression: str,
+    images: ImageStore | None = None,
     check: Callable[[], None] | None = None,
 ) -> str:
     """Write all of a shard to an empty file; returns the hash of the decoded columns."""
@@ -132,6 +144,8 @@ def _fill(
         if layout.DISTORTION in file:
             layout.put_attribute(file[layout.DISTORTION], "lens", table.lens)
         put_heatmaps(file, heatmaps, compression=compression, check=check)
+        if images is not None:
+            put_images(file, images, check=check)
     return content_sha256
 
 
