@@ -72,6 +72,7 @@ class Pass:
         outside: predicted frames of the data set that the protocol does not expect.
         gt_sha256: what the ground truth was made of.
         complete: the shards hold every frame of the raw data.
+        excluded: frames by the reason for which they were left out of the scored shards.
     """
 
     parts: list[Any] = field(default_factory=list)
@@ -79,6 +80,7 @@ class Pass:
     outside: int = 0
     gt_sha256: str = ""
     complete: bool = True
+    excluded: dict[str, int] = field(default_factory=dict)
 
 
 def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions | None = None) -> Evaluation:
@@ -180,6 +182,10 @@ def _pass_over_shards(
     # only what was scored: two labs that converted other sequences besides agree
     scored_shards = replace(shards, infos=tuple(used))
     gathered.gt_sha256, gathered.complete = scored_shards.gt_sha256(), scored_shards.complete
+    items = {info.item for info in used}
+    for entry in shards.excluded:
+        if entry.item in items and entry.frames:
+            gathered.excluded[entry.reason] = gathered.excluded.get(entry.reason, 0) + entry.frames
     return gathered
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mhbench.protocols import protocol_hash
 from mhbench.resampling import draw_weights, packed, percentile_interval, resampled_values
-from mhbench.results import Breakdown, Comparable, Counts, Result, UsedProtocol, Value
+from mhbench.results import Breakdown, Comparable, Counts, LeftOut, Result, UsedProtocol, Value
 from mhbench.scoring.intervals import (
     averaging_groups,
     by_key,
@@ -73,6 +73,7 @@ def make_result(
         counts=counts,
         joint_coverage=scored.joint_coverage,
         provenance={**provenance, **scored.provenance},
+        excluded=tuple(LeftOut(frames=frames, reason=reason) for reason, frames in gathered.excluded.items()),
         resampling=packed(drawn, units, weights) if drawn else None,
     )
 

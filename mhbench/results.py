@@ -58,6 +58,13 @@ class UsedProtocol(msgspec.Struct, frozen=True, kw_only=True):
     resampled: str = ""
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Frames of the raw data that were left out on purpose, and why."""
+
+    frames: int
+    reason: str
+
+
 class Comparable(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the numbers may stand beside others of this protocol, and why not."""
 
@@ -95,6 +102,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     joint_coverage: float
     provenance: Mapping[str, Any]
+    excluded: tuple[LeftOut, ...] = ()
     resampling: Resampling | None = None
 
     @property
@@ -187,6 +195,7 @@ def _remarks(result: Result) -> list[str]:
         lines.append(
             f"{counts.frames_outside_protocol} predicted frames lie outside the protocol and were ignored"
         )
+    lines += [f"left out of the raw data: {one.frames} frames ({one.reason})" for one in result.excluded]
     if not result.comparable.value:
         lines.append("not comparable with other results of this protocol:")
         lines += [f"  - {reason}" for reason in result.comparable.reasons]

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from mhbench.cli.main import main, program
 from mhbench.conversion import convert
+from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, PredictionError, UsageError
 from mhbench.evaluation import EvaluationOptions, evaluate
 from mhbench.predictions.writing import write_predictions
@@ -166,7 +167,7 @@ def test_joint_f1_counts_joints_whoever_they_belong_to(shards, truth, saved):
 @pytest.mark.parametrize(
     ("change", "hint"),
     [
-        ({"dataset": "human36m"}, "data set"),
+        ({"dataset": "human36m"}, "dataset"),
         ({"space": "world"}, "space"),
     ],
 )
@@ -231,3 +232,16 @@ def test_a_model_name_cannot_inject_html(shards, truth, saved, tmp_path):
     evil = replace(truth, model="<script>alert(1)</script>")
     run("evaluate", saved(evil), "--protocol", "generic", "--data", shards, "--report", tmp_path / "report")
     assert "<script>alert" not in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_what_was_left_out_of_the_raw_data_stands_in_the_result(tmp_path):
+    made = scene(frames=6, people=1, motion="stand", seed=0, cameras=("00_16",), fps=3.0, absences=False)
+    write(made, tmp_path / "raw", sequence="160422_haggling1", first_frame=2943, images=False)
+    green = Selection(exclusions=("panoptic_green_images",))
+    convert("panoptic", tmp_path / "raw", tmp_path / "shards", green, jobs=1, engine="serial")
+    path = tmp_path / "preds.json"
+    write_predictions(run_ground_truth(tmp_path / "shards"), path)
+    result = evaluate(path, "panoptic/generic", tmp_path / "shards").result
+    assert [entry.frames for entry in result.excluded] == [4]
+    assert "green" in result.excluded[0].reason
+    assert result.excluded[0].reason in str(result)

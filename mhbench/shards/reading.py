@@ -21,6 +21,7 @@ from mhbench.shards.tables import ShardInfo, open_file, read_table, shard_info
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from mhbench.datasets.items import Exclusion
     from mhbench.frames import FrameTable
 
 
@@ -69,6 +70,7 @@ class Shards(Sequence["Frame"]):
         converter_version: version of the converter that made them.
         manifest_hash: hash of the data set's manifest at that time.
         failed: items that could not be converted.
+        excluded: frames that were left out on purpose, and why.
     """
 
     folder: Path
@@ -77,6 +79,7 @@ class Shards(Sequence["Frame"]):
     converter_version: int
     manifest_hash: str
     failed: int = 0
+    excluded: tuple[Exclusion, ...] = ()
     _stops: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -164,6 +167,7 @@ def _indexed(folder: Path) -> Shards:
         converter_version=index.converter_version,
         manifest_hash=index.manifest_hash,
         failed=len(index.failed),
+        excluded=index.excluded,
     )
 
 
