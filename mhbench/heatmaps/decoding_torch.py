@@ -63,10 +63,11 @@ def peaks_batch(
 
 def _steps(neighbours: int) -> list[tuple[int, int, int]]:
     """Steps (dz, dy, dx) to the neighbours; those in the row come first and refuse most candidates."""
+    farthest = 1 if neighbours == 6 else 3
     return [
         (dz, dy, dx)
         for dz, dy, dx in itertools.product((0, -1, 1), repeat=3)
-        if (1 <= abs(dz) + abs(dy) + abs(dx)) and (neighbours == 26 or abs(dz) + abs(dy) + abs(dx) == 1)
+        if 1 <= abs(dz) + abs(dy) + abs(dx) <= farthest
     ]
 
 

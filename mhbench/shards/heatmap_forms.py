@@ -25,7 +25,7 @@ from mhbench.shards.layout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import h5py
     import numpy.typing as npt
@@ -82,9 +82,7 @@ def peaks_of(table: FrameTable, grid: Grid, scored: Sequence[str]) -> HeatmapSto
             every frame has its own.
         scored: joints that are rendered unless others are asked for.
     """
-    labelled = (table.persons["joint_flags"] & JointFlag.LABELLED_3D) != 0
-    joints3d = np.where(labelled[..., None], table.persons["joints3d"], np.float32(np.nan))
-    joints2d = table.persons["joints2d"]
+    joints2d, joints3d = labelled_joints(table.persons)
     sizes = np.column_stack([table.frames["height"], table.frames["width"]])
     owner = table.frame_of_person
     parts, people = [], []
@@ -110,6 +108,14 @@ def peaks_of(table: FrameTable, grid: Grid, scored: Sequence[str]) -> HeatmapSto
         drawn=len(centres),
         outside=outside,
     )
+
+
+def labelled_joints(
+    persons: Mapping[str, npt.NDArray[Any]],
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """`joints2d` and `joints3d` of people, the latter NaN where a joint is not labelled in 3D."""
+    labelled = (persons["joint_flags"] & JointFlag.LABELLED_3D) != 0
+    return persons["joints2d"], np.where(labelled[..., None], persons["joints3d"], np.float32(np.nan))
 
 
 def put_heatmaps(

@@ -56,6 +56,11 @@ class Pool:
                 opened.derived[function] = function(opened.file)
             return cast("Derived", opened.derived[function])
 
+    def ask(self, path: Path, function: Callable[[h5py.File], Derived]) -> Derived:
+        """What a function says about a shard now; nothing is kept."""
+        with self._lock:
+            return function(self._open(path).file)
+
     def rows(self, path: Path, column: str, start: int, stop: int) -> npt.NDArray[Any]:
         """Rows `start:stop` of a column, decoded; read-only.
 

@@ -57,6 +57,16 @@ class Frame:
         """Columns of a further joint set of the frame's people, P rows each."""
         return _Columns(self.path, f"{layout.SETS}/{name}", *self._people())
 
+    @property
+    def heatmap_joints(self) -> tuple[str, ...]:
+        """All joints the heatmaps can show; `grid()` has those the data set is scored on.
+
+        Raises:
+            InputError: the shard has no heatmaps.
+        """
+        joints: tuple[str, ...] = pool().derived(self.path, get_grid)[0].joints
+        return joints
+
     def grid(self, joints: Sequence[str] | None = None) -> Grid:
         """Grid of the frame's heatmaps (see `heatmaps`).
 

@@ -1,0 +1,86 @@
+"""The image of a frame, decoded when it is asked for: from the shard, or from the raw root."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
+from mhbench.shards.images import IMAGES, encoded_image
+from mhbench.shards.pool import pool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import h5py
+    import numpy.typing as npt
+
+    from mhbench.shards.single_frame import Frame
+
+
+def decoded_image(frame: Frame, raw: Path | None = None) -> npt.NDArray[np.uint8]:
+    """The image of a frame.
+
+    Args:
+        frame: the frame.
+        raw: raw root of the data set; needed where the shard holds paths only.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        UsageError: the shard holds no images and no raw root is given.
+        MissingInputError: there is no such file under the raw root.
+        InputError: the frame has no image, or the file is none.
+        UnsafeInputError: the path leads out of the raw root.
+    """
+    from PIL import Image  # noqa: PLC0415 - only for images
+
+    content, name = encoded(frame, raw)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise InputError(
+            f"{name} of {frame.id} cannot be decoded: {error}",
+            expected="a whole image",
+            action="extract or copy it again, or `mhbench verify` the shards",
+        ) from error
+
+
+def encoded(frame: Frame, raw: Path | None = None) -> tuple[bytes, str]:
+    """The bytes of a frame's image file and what it is called; errors as in `decoded_image`."""
+    if pool().derived(frame.path, _holds_images):
+        return pool().ask(frame.path, partial(encoded_image, row=frame.row)), "the image in the shard"
+    if "image" not in frame.columns:
+        raise InputError(
+            f"{frame.id} has no image",
+            expected="a data set with images",
+            action="use the frames without images",
+        )
+    name = str(frame.columns["image"])
+    if raw is None:
+        raise UsageError(
+            f"the shards hold the path of {name} only",
+            expected="the raw root of the data set",
+            action="pass raw=..., or convert with --images embed",
+        )
+    path = raw / name
+    if not path.resolve().is_relative_to(raw.resolve()):
+        raise UnsafeInputError(
+            f"the image {name!r} of {frame.id} leads out of {raw}", expected="a path in it"
+        )
+    if not path.is_file():
+        raise MissingInputError(
+            f"there is no image {path}",
+            expected=f"the image of {frame.id} as the data set names it",
+            action="check the raw root; where a data set comes as videos, convert with --images extract",
+        )
+    return path.read_bytes(), str(path)
+
+
+def _holds_images(file: h5py.File) -> bool:
+    return IMAGES in file
