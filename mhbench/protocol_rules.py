@@ -72,6 +72,7 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
         regressor: with `body`: `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24.
         require: person column -> the value it must have.
         seen: how much of a person must have been found in the image.
+        labelled: joints that must be labelled in the image, or the person does not count.
         fully_occluded: whether people count of whom every joint is hidden by something or somebody else.
         out_of_image_joints: whether joints outside the image are scored. `truncated` = not, but pixels are
             cut to integers and both ends of the image belong to it.
@@ -85,6 +86,7 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
     regressor: Literal["h36m", "smpl"] = "smpl"
     require: Mapping[str, int] = {}
     seen: SeenRule | None = None
+    labelled: Names = ()
     fully_occluded: Literal["scored", "not scored"] = "scored"
     out_of_image_joints: Literal["scored", "not scored", "truncated"] = "not scored"
 
@@ -95,11 +97,13 @@ class PredictionRule(_Rule, frozen=True, kw_only=True):
     Attributes:
         regressor: how meshes and SMPL parameters become joints, where a file has no joints of the protocol:
             `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24; by default they are not taken.
+        stand_ins: joint of the ground truth -> point of the vocabulary that the published code takes for it.
         null_joint: refuse the file; drop the joint from the errors; or count it as wrong in shares only.
     """
 
     spaces: tuple[Literal["camera", "root", "world", "2d"], ...] = ("camera",)
     regressor: Literal["", "h36m", "smpl"] = ""
+    stand_ins: Mapping[str, str] = {}
     null_joint: Literal["refuse", "drop", "wrong"] = "drop"
 
 
@@ -209,7 +213,8 @@ class OptionRule(_Rule, frozen=True, kw_only=True):
     """An open point of the protocol. A value other than the default makes a result not comparable.
 
     Attributes:
-        values: other value -> what it replaces in the manifest (tables are merged, lists replaced).
+        values: other value -> what it replaces in the manifest (fields are merged, all else replaced);
+            `metric_of.<metric>` changes fields of one metric.
     """
 
     name: str

@@ -25,7 +25,7 @@ EVIDENCE: Final = {
 def list_in_words(protocols: Sequence[Protocol]) -> str:
     """One line per protocol: name, evidence, what it is."""
     width = max((len(one.name) for one in protocols), default=0)
-    return "\n".join(f"{one.name:<{width}}  {one.evidence:<8}  {one.about}" for one in protocols)
+    return "\n".join(f"{one.name:<{width}}  {one.weakest_evidence:<8}  {one.about}" for one in protocols)
 
 
 def protocol_in_words(protocol: Protocol) -> str:
@@ -93,6 +93,7 @@ def _people(protocol: Protocol) -> str:
     rule = protocol.truth
     parts = ["ground-truth people with at least one scored joint"]
     parts += [f"{column} = {value}" for column, value in rule.require.items()]
+    parts += [f"{' and '.join(rule.labelled)} labelled in the image"] if rule.labelled else []
     parts += ["not hidden in every joint"] if rule.fully_occluded == "not scored" else []
     if rule.seen is not None:
         seen = rule.seen
@@ -125,17 +126,19 @@ def _joints(protocol: Protocol) -> str:
 
 
 def _predictions(protocol: Protocol) -> str:
+    rule = protocol.prediction
     null = {
         "refuse": "a null joint refuses the file",
         "drop": "a null joint is left out of the person's mean and counted",
         "wrong": "a null joint is left out of the errors, and wrong in shares",
-    }[protocol.prediction.null_joint]
+    }[rule.null_joint]
     mesh = {
         "": "",
         "h36m": "; a mesh or SMPL parameters go through Human3.6M's regressor",
         "smpl": "; SMPL parameters give the model's own joints",
-    }[protocol.prediction.regressor]
-    return f"space {' or '.join(protocol.prediction.spaces)}; {null}{mesh}"
+    }[rule.regressor]
+    stand_ins = "".join(f"; {point} counts as {joint}" for joint, point in rule.stand_ins.items())
+    return f"space {' or '.join(rule.spaces)}; {null}{mesh}{stand_ins}"
 
 
 def _matching(protocol: Protocol) -> str:

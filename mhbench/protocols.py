@@ -52,6 +52,9 @@ __all__ = [
 # of the protocol that `same_as` names these are never taken over
 _OWN: Final = ("name", "version", "about", "source", "notes", "same_as")
 
+# tables whose keys are data and not fields: another one replaces them as a whole, as it does lists
+_WHOLE: Final = ("require", "stand_ins", "groups")
+
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What else a name means in the literature."""
@@ -200,14 +203,21 @@ def with_options(protocol: Protocol, chosen: Mapping[str, str]) -> Protocol:
                 f"option {name!r} of {protocol.name} has no value {value!r}",
                 expected=f"one of: {', '.join((options[name].default, *options[name].values))}",
             )
-        content = _merged(content, options[name].values[value])
+        content = _patched(content, options[name].values[value])
     return msgspec.convert(content, Protocol)
+
+
+def _patched(content: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    changes = patch.get("metric_of", {})
+    merged = _merged(content, {key: value for key, value in patch.items() if key != "metric_of"})
+    merged["metric"] = [{**metric, **changes.get(metric["name"], {})} for metric in merged["metric"]]
+    return merged
 
 
 def _merged(content: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(content)
     for key, value in patch.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _WHOLE
         merged[key] = _merged(merged[key], value) if both else value
     return merged
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mhbench.errors import PredictionError
 from mhbench.matching import greedy, hungarian_frames, mupots_2d_frames
-from mhbench.scoring.people import joint_columns, predicted_pixels, scores_of
+from mhbench.scoring.people import joint_columns, predicted_pixels, scores_of, truth_skeleton
 from mhbench.scoring.pose_kernels import pair_distances
 from mhbench.skeletons import skeleton
 
@@ -180,7 +180,7 @@ def _most_joints(
     table: FrameTable, predictions: PredictionTable, true: People, given: People, protocol: Protocol
 ) -> Ints:
     target = joint_columns(table, protocol).get("joints2d", table.persons["joints2d"])[true.source]
-    predicted = predicted_pixels(table, predictions, given, table.skeleton)
+    predicted = predicted_pixels(table, predictions, given, truth_skeleton(table, protocol))
     inside = mupots_2d_frames(target, predicted, true.start, given.start)
     return np.where(inside >= 0, inside + given.start[true.frame], -1)
 

@@ -10,7 +10,7 @@ import numpy as np
 from mhbench.errors import ManifestError, PredictionError
 from mhbench.scoring.joint_counts import count_joints, loose_points, points_of_people, together
 from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, true_people
+from mhbench.scoring.people import predicted_people, true_people, truth_skeleton
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Statistic, ratio
@@ -71,7 +71,10 @@ def score(
     """Count the joints of the expected frames of one shard."""
     assert predictions.skeleton is not None  # held by check
     plan = plan_joints(
-        protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
+        protocol,
+        truth_skeleton(table, protocol),
+        predictions.skeleton,
+        allow_approximate=choices.allow_approximate,
     )
     true = true_people(table, protocol, plan)
     given = predicted_people(_with_joints(predictions), rows, plan, choices.min_score)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from mhbench.errors import UsageError
 from mhbench.scoring.statistics import needs_root
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from mhbench.protocol_rules import Protocol
 
 FEWEST_SHARED_JOINTS: Final = 6
@@ -25,6 +29,7 @@ class JointPlan:
         rows: their indices in the ground truth's skeleton.
         source: for each joint of the ground truth's skeleton the index in the prediction's, -1 = none.
         root: indices in the ground truth's skeleton whose mean is the root; empty = no rooted error.
+        labelled: indices in the ground truth's skeleton of joints that every true person must have.
         fit_also: indices, each a tuple whose mean is a further point of an alignment.
         approximate: scored joints that the prediction's skeleton only has approximately.
     """
@@ -33,6 +38,7 @@ class JointPlan:
     rows: tuple[int, ...]
     source: tuple[int, ...]
     root: tuple[int, ...]
+    labelled: tuple[int, ...]
     fit_also: tuple[tuple[int, ...], ...]
     approximate: tuple[str, ...]
 
@@ -48,10 +54,8 @@ def plan_joints(
     """
     target = skeleton(truth)
     mapping = conversion(predicted, truth)
-    exact = [
-        int(source) if source >= 0 and (allow_approximate or not loose) else -1
-        for source, loose in zip(mapping.indices, mapping.approximate, strict=True)
-    ]
+    loose = mapping.approximate & ~_stand_ins(protocol, truth, predicted)
+    exact = np.where(loose & (not allow_approximate), -1, mapping.indices).tolist()
     if protocol.truth.joints == "shared":
         names = tuple(name for name, source in zip(target.joints, exact, strict=True) if source >= 0)
         if len(names) < FEWEST_SHARED_JOINTS:
@@ -81,8 +85,22 @@ def plan_joints(
         rows=rows,
         source=tuple(exact),
         root=target.indices(root),
+        labelled=target.indices(protocol.truth.labelled),
         fit_also=tuple(target.indices(point) for point in also),
-        approximate=tuple(name for name, row in zip(names, rows, strict=True) if mapping.approximate[row]),
+        approximate=tuple(name for name, row in zip(names, rows, strict=True) if loose[row]),
+    )
+
+
+def _stand_ins(protocol: Protocol, truth: str, predicted: str) -> npt.NDArray[np.bool_]:
+    """(J,) joints of the ground truth for which the protocol itself accepts the point that stands in."""
+    target, given = skeleton(truth), skeleton(predicted)
+    indices = conversion(predicted, truth).indices
+    accepted = protocol.prediction.stand_ins
+    return np.array(
+        [
+            index >= 0 and accepted.get(name) == given.points[index]
+            for name, index in zip(target.joints, indices.tolist(), strict=True)
+        ]
     )
 
 

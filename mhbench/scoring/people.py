@@ -64,11 +64,19 @@ def true_people(table: FrameTable, protocol: Protocol, plan: JointPlan) -> Peopl
     flags = columns["joint_flags"]
     labelled = (flags & JointFlag.LABELLED_3D) != 0
     joints = np.where(labelled[..., None], columns["joints3d"].astype(np.float64), np.nan)
-    scored = labelled[:, plan.rows] & _inside(table, columns, protocol)[:, plan.rows]
-    source = np.flatnonzero(scored.any(axis=1) & counted_people(protocol, table))
+    in_image = labelled & _inside(table, columns, protocol)
+    scored = in_image[:, plan.rows]
+    counted = scored.any(axis=1) & in_image[:, plan.labelled].all(axis=1)
+    source = np.flatnonzero(counted & counted_people(protocol, table))
     start = np.searchsorted(source, table.person_start).astype(np.int64)
     row = source - table.person_start[table.frame_of_person[source]]
     return People(start, row, source, joints[source], scored[source])
+
+
+def truth_skeleton(table: FrameTable, protocol: Protocol) -> str:
+    """The skeleton of the joints a protocol scores."""
+    chosen = protocol.truth.joint_set
+    return table.sets[chosen].skeleton if chosen else table.skeleton
 
 
 def joint_columns(table: FrameTable, protocol: Protocol) -> Columns:

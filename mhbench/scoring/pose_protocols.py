@@ -10,6 +10,7 @@ import numpy as np
 from mhbench.errors import PredictionError, UsageError
 from mhbench.records import join_records
 from mhbench.scoring.joints import plan_joints
+from mhbench.scoring.people import truth_skeleton
 from mhbench.scoring.poses import BY_POSITION, score_poses
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import error_name, statistic
@@ -71,13 +72,16 @@ def score(
         from mhbench.scoring.bodies import truth_of_bodies  # noqa: PLC0415 - few protocols need it
 
         table = truth_of_bodies(table, protocol, choices.bodies)
-    if made := takes_bodies(predictions, protocol, table.skeleton):
+    if made := takes_bodies(predictions, protocol, truth_skeleton(table, protocol)):
         from mhbench.scoring.bodies import joints_of_bodies  # noqa: PLC0415 - few predictions need it
 
         predictions, rows = joints_of_bodies(predictions, rows, protocol, choices.bodies)
     assert predictions.skeleton is not None  # held by check
     plan = plan_joints(
-        protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
+        protocol,
+        truth_skeleton(table, protocol),
+        predictions.skeleton,
+        allow_approximate=choices.allow_approximate,
     )
     records = score_poses(
         table, predictions, rows, protocol, plan, min_score=choices.min_score, bodies=choices.bodies

@@ -12,7 +12,13 @@ from mhbench.frames import JointFlag
 from mhbench.records import Records
 from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions
 from mhbench.scoring.joint_counts import count_joints, points_of_people
-from mhbench.scoring.people import joint_columns, predicted_people, scores_of, true_people
+from mhbench.scoring.people import (
+    joint_columns,
+    predicted_people,
+    scores_of,
+    true_people,
+    truth_skeleton,
+)
 from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
 from mhbench.scoring.statistics import error_name
 
@@ -93,7 +99,10 @@ def _records(
     present[hit] = given.scored[partner[hit]]
     score = scores_of(predictions)[given.source]
     track = table.persons.get("track", np.full(table.person_count, -1))[true.source].astype(np.int64)
-    flags = joint_columns(table, protocol)["joint_flags"][true.source][:, plan.rows]
+    # a further set of the same joints only says what is labelled in it
+    same = truth_skeleton(table, protocol) == table.skeleton
+    columns = table.persons if same else joint_columns(table, protocol)
+    flags = columns["joint_flags"][true.source][:, plan.rows]
     rootless = np.full(len(true), fill_value=False)
     depth = np.full((len(true), 2), np.nan)
     if plan.root:

@@ -12,7 +12,7 @@ from mhbench.metrics.root_precision import RootMatches, match_roots
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.encounters import root_positions
 from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people
+from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
@@ -63,7 +63,10 @@ def score(
     """The roots of the expected frames of one shard; predictions without a root are left out."""
     assert predictions.skeleton is not None  # held by check
     plan = plan_joints(
-        protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
+        protocol,
+        truth_skeleton(table, protocol),
+        predictions.skeleton,
+        allow_approximate=choices.allow_approximate,
     )
     true = true_people(table, protocol, plan)
     given = predicted_people(predictions, rows, plan, choices.min_score)

@@ -172,7 +172,7 @@ def _counted_joints(rule: MetricRule, name: re.Match[str], records: Records, pro
         counted &= records.matched[:, None]
     if protocol.prediction.null_joint == "drop":
         counted &= records.present | records.missed[:, None]
-    if error_name(rule) == "mpjpe":
+    if error_name(rule) == "mpjpe" and not rule.rescale_bones:
         counted &= ~records.rootless[:, None]
     return counted
 

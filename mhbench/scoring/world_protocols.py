@@ -12,7 +12,7 @@ from mhbench.errors import ManifestError, PredictionError
 from mhbench.metrics.pose_precision import THRESHOLDS_MM, PoseMatches, PoseScore, match_poses
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people
+from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
@@ -69,7 +69,10 @@ def score(
     """
     assert predictions.skeleton is not None  # held by check
     plan = plan_joints(
-        protocol, table.skeleton, predictions.skeleton, allow_approximate=choices.allow_approximate
+        protocol,
+        truth_skeleton(table, protocol),
+        predictions.skeleton,
+        allow_approximate=choices.allow_approximate,
     )
     true = true_people(table, protocol, plan)
     given = predicted_people(predictions, rows, plan, choices.min_score)
@@ -81,7 +84,7 @@ def score(
             action="predict every joint",
         )
     # people whose middle of the hips is not known are no people
-    centred = np.isfinite(true.joints[:, skeleton(table.skeleton).index(CENTRE), 0])
+    centred = np.isfinite(true.joints[:, skeleton(truth_skeleton(table, protocol)).index(CENTRE), 0])
     world = _in_world(table, true.joints[:, plan.rows], true.frame)
     predicted = MILLIMETRES * given.joints[:, plan.rows]
     frames = range(table.frame_count)
