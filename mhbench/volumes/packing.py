@@ -23,8 +23,7 @@ def pack(volumes: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         (N, B) uint8, B a multiple of 8: the voxels in C order, eight to a byte, then zeros.
     """
     given = np.asarray(volumes)
-    flat = given.reshape(len(given), -1) if given.size else np.zeros((len(given), 0))
-    bits = np.packbits(flat != 0, axis=1)
+    bits = np.packbits(given.reshape(len(given), math.prod(given.shape[1:])) != 0, axis=1)
     return np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8)))
 
 

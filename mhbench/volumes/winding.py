@@ -34,8 +34,8 @@ def winding_numbers(vertices: npt.ArrayLike, faces: npt.ArrayLike, points: npt.A
         points: (N, 3) m.
 
     Returns:
-        (N,) float64. Whole numbers for a closed mesh; near an open border between them. On the surface itself
-        either side's number.
+        (N,) float64. Whole numbers for a closed mesh; near an open border between them. Exactly on the
+        surface it is not defined.
 
     Raises:
         ShapeError: no mesh, or no points.
