@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class EvaluationOptions:
         allow_approximate: joints that the predicted skeleton only has approximately are accepted.
         frame_lists: raw indices per sequence, where the official list is not public.
         bootstrap: draws of the intervals; 0 = none.
+        place: `reprojection` puts root-relative people where their joints2d say that they are.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class EvaluationOptions:
     allow_approximate: bool = False
     frame_lists: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     bootstrap: int = 1000
+    place: Literal["", "reprojection"] = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,11 +102,13 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     # formats without a data set of their own (COCO results) take that of the full protocol name
     predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
+    predictions = placed(predictions, data, chosen)
     scored, gathered = score_predictions(predictions, rules, data, chosen)
     provenance = {
         "mhbench": __version__,
-        "predictions_sha256": _file_sha256(path),
+        "predictions_sha256": _sha256(path),
         "min_score": chosen.min_score,
+        "place": chosen.place,
         "seconds": round(time.perf_counter() - begin, 3),
     }
     result = make_result(scored, rules, predictions, gathered, chosen, provenance)
@@ -127,7 +131,25 @@ def score_predictions(
     return kind.summarise(gathered.parts, predictions, protocol), gathered
 
 
-def _file_sha256(path: Path) -> str:
+def placed(predictions: PredictionTable, data: Path, options: EvaluationOptions) -> PredictionTable:
+    """The predictions with positions, if the options ask for them.
+
+    Raises:
+        PredictionError: they cannot be placed.
+    """
+    if not options.place:
+        return predictions
+    from mhbench.predictions.placing import place_by_reprojection  # noqa: PLC0415 - seldom asked for
+
+    return place_by_reprojection(predictions, open_shards(data, dataset=predictions.dataset))
+
+
+def _sha256(path: Path) -> str:
+    """sha256 of a file, or of the names and contents of all files of a folder."""
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file())
+        lines = [f"{one.relative_to(path).as_posix()} {_sha256(one)}" for one in files]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

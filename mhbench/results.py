@@ -189,6 +189,8 @@ def _metrics(result: Result) -> list[str]:
 def _remarks(result: Result) -> list[str]:
     counts = result.counts
     lines = [f"joint coverage {100 * result.joint_coverage:.2f} %"]
+    if result.provenance.get("place"):
+        lines.append(f"people were placed by {result.provenance['place']} of their own joints2d")
     if counts.persons_without_root:
         lines.append(f"{counts.persons_without_root} matched people have no root and no rooted error")
     if counts.frames_outside_protocol:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -23,6 +24,11 @@ from mhbench.cli.options import data_option
 @click.option("--details", type=click.Path(path_type=Path), help="Write one row per person (.csv or .h5).")
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, help="Draws of the 95 % intervals.")
 @click.option("--min-score", type=float, help="Leave out people with a lower score.")
+@click.option(
+    "--place",
+    type=click.Choice(["reprojection"]),
+    help="Place root-relative people by their joints2d; said in the result.",
+)
 @click.option("--allow-approximate", is_flag=True, help="Accept joints that are only approximately the same.")
 @click.option(
     "--frames", type=click.Path(path_type=Path), help="Folder of <sequence>.txt with one index a line."
@@ -41,6 +47,7 @@ def command(
     bootstrap: int,
     min_score: float | None,
     *,
+    place: Literal["reprojection"] | None,
     allow_approximate: bool,
     frames: Path | None,
     options: tuple[str, ...],
@@ -66,6 +73,7 @@ def command(
             allow_approximate=allow_approximate,
             frame_lists=read_frame_lists(frames) if frames else {},
             bootstrap=bootstrap,
+            place=place or "",
         ),
     )
     click.echo(str(evaluation.result))

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "view": "draw one frame: image, skeletons, 3D, top view, heatmaps",
     "protocols": "list protocols, or print one in words",
     "frames": "the frames a protocol expects, and an empty predictions file",
+    "translate": "what ROMP, BEV, 4D-Humans or mmpose wrote -> a predictions file",
     "validate": "check a predictions file",
     "evaluate": "score predictions under a protocol",
     "audit": "the same predictions under every convention in use",

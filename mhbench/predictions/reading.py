@@ -38,6 +38,8 @@ def read_predictions(
 ) -> PredictionTable:
     """Read a predictions file: `mhbench-predictions/1` as .json, .json.gz or .h5, or COCO keypoint results.
 
+    A folder is read as a submission to the 3DPW challenge (`mhbench.predictions.importers.challenge`).
+
     Args:
         path: the file.
         dataset: data set of COCO keypoint results, which do not name it; must fit where the file names one.
@@ -46,7 +48,7 @@ def read_predictions(
 
     Raises:
         MissingInputError: the file is not there.
-        InputError: it cannot be read (a folder, no permission, broken compression), or is over 2 GB of JSON.
+        InputError: it cannot be read (no permission, broken compression), or is over 2 GB of JSON.
         PredictionError: its content breaks the format; the message has the JSON path.
     """
     path = Path(path)
@@ -54,6 +56,10 @@ def read_predictions(
         from mhbench.predictions.hdf5 import read_hdf5  # noqa: PLC0415 - h5py is loaded only for its own form
 
         table = read_hdf5(path)
+    elif path.is_dir():
+        from mhbench.predictions.importers.challenge import read_challenge_tree  # noqa: PLC0415 - seldom met
+
+        table = read_challenge_tree(path)
     else:
         data = read_text(path)
         if data[:64].lstrip()[:1] == b"[":
