@@ -1,4 +1,7 @@
-"""The model pipeline: shards -> runner -> predictions. Built in: the ground truth, and its own heatmaps."""
+"""Predictions without a network: the ground truth itself, and through its own heatmaps.
+
+Networks run in `running_networks`.
+"""
 
 from __future__ import annotations
 
@@ -99,17 +102,6 @@ def trunk_first(skeleton_name: str) -> tuple[int, ...]:
 
 
 RUNNERS: Final[dict[str, Runner]] = {"gt": run_ground_truth, "gt-heatmaps": run_ground_truth_heatmaps}
-
-
-def runner(name: str) -> Runner:
-    """The runner of a name.
-
-    Raises:
-        UsageError: there is none; the message lists those there are.
-    """
-    if name not in RUNNERS:
-        raise UsageError(f"there is no model {name!r}", expected=f"one of: {', '.join(RUNNERS)}")
-    return RUNNERS[name]
 
 
 def _only_skeleton(shards: Shards) -> str:

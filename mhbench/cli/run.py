@@ -7,25 +7,95 @@ from pathlib import Path
 import click
 
 from mhbench.cli.options import data_option
+from mhbench.errors import UsageError
 
 
-@click.command()
+@click.command(context_settings={"show_default": True})
 @click.argument("model")
 @data_option
 @click.option("--dataset", help="Which data set, where the folder holds several.")
+@click.option("--split", help="Only this split.")
+@click.option("--protocol", help="Only the frames this protocol expects.")
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Predictions to write (.json or .h5)."
 )
-def command(model: str, data: Path, dataset: str | None, out: Path) -> None:
-    """Write the predictions of MODEL: gt (the ground truth) or gt-heatmaps (through its own heatmaps).
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Folder of the images.  [default: MHBENCH_RAW/<dataset> or raw/<dataset>]",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="File or folder of weights (may be repeated).",
+)
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps.")
+@click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=4,
+    help="Frames per batch; halved when memory does not suffice.",
+)
+@click.option(
+    "--precision", type=click.Choice(["fp32", "fp16", "bf16"]), default="fp32", help="Of the network."
+)
+def command(
+    model: str,
+    data: Path,
+    dataset: str | None,
+    split: str | None,
+    protocol: str | None,
+    out: Path,
+    raw: Path | None,
+    weights: tuple[Path, ...],
+    device: str,
+    batch: int,
+    precision: str,
+) -> None:
+    """Write the predictions of MODEL for the frames of shards.
+
+    MODEL is gt (the ground truth), gt-heatmaps (through its own heatmaps), loco, a network of your own as
+    package.module:Class, or an exported one (.pt2, .onnx). After an interruption, run the same command again.
 
     \b
     mhbench run gt-heatmaps --data shards/panoptic --out upper-bound.json
-    mhbench evaluate upper-bound.json --protocol panoptic/generic
+    mhbench run loco --weights weights/loco --data shards/jta --protocol jta/loco --out loco.h5
+    mhbench run my_models:MyNetwork --data shards/panoptic --out mine.json
+    mhbench evaluate mine.json --protocol panoptic/generic
     """
-    from mhbench.predictions import write_predictions  # noqa: PLC0415 - see cli/evaluate.py
-    from mhbench.running import runner  # noqa: PLC0415
+    from mhbench.running import RUNNERS  # noqa: PLC0415 - commands import their work when called
 
-    predictions = runner(model)(data, dataset)
-    write_predictions(predictions, out)
-    click.echo(f"{predictions.frame_count} frames, {predictions.person_count} people -> {out}")
+    if model in RUNNERS:
+        if split or protocol or weights:
+            raise UsageError(
+                f"{model} takes no --split, --protocol or --weights",
+                expected="all frames of the shards, whose truth needs no weights",
+                action="leave them out; frames outside a protocol are ignored when it is scored",
+            )
+        from mhbench.predictions import write_predictions  # noqa: PLC0415
+
+        predictions = RUNNERS[model](data, dataset)
+        write_predictions(predictions, out)
+        click.echo(f"{predictions.frame_count} frames, {predictions.person_count} people -> {out}")
+        return
+    from mhbench.running_networks import run_network  # noqa: PLC0415
+
+    report = run_network(
+        model,
+        data,
+        out,
+        dataset=dataset,
+        split=split,
+        protocol=protocol,
+        raw=raw,
+        weights=weights,
+        device=device,
+        batch=batch,
+        precision=precision,
+        progress=True,
+        say=lambda text: click.echo(text, err=True),
+    )
+    click.echo(str(report))
+    if report.skipped:
+        raise SystemExit(1)

@@ -113,7 +113,7 @@ def test_features_of_a_side_are_those_measured(side, cells):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("size", [(1000, 1000), (128, 192), (240, 320), (100, 517)])
+@pytest.mark.parametrize("size", [(1000, 1000), (128, 192), (240, 320), (100, 517), (8, 64)])
 def test_any_image_gives_the_code_of_its_padded_volume(level, size):
     with torch.device("meta"):
         code = Predictor(level, 32)(torch.zeros(1, 3, *size))

@@ -25,6 +25,7 @@ _HEAD: Final = (1024, 512, 256)
 _KERNEL: Final = 4
 _STRIDE: Final = 8  # image pixels per row and column of the volume
 _FINE: Final = 64  # pixels per two cells of level 2
+_SMALLEST: Final = 128  # pixels a side needs to come through the trunk
 # level -> (stride, padding) of the transposed convolutions; the layers after them keep the size
 _GROWING: Final[dict[int, tuple[tuple[int, int], ...]]] = {1: ((2, 0), (2, 1)), 2: ((2, 0),), 3: ()}
 
@@ -100,8 +101,8 @@ def image_tensor(image: npt.NDArray[Any], device: torch.device | str = "cpu") ->
 def _whole(side: int) -> int:
     """The side that gives the right number of cells of level 2: itself, or two cells per 64 px."""
     cells = code_size(2, side, side)[0]
-    transposed = 2 * (map_size(side) // 2) + 2
-    return side if transposed == cells else -(-cells // 2) * _FINE
+    pooled = map_size(side) // 2
+    return side if pooled > 0 and 2 * pooled + 2 == cells else max(-(-cells // 2) * _FINE, _SMALLEST)
 
 
 class _Growing(nn.Module):

@@ -1,0 +1,142 @@
+"""Networks in files, without their code: torch.export programs (.pt2) and ONNX (.onnx).
+
+Input `image`: (1, 3, H, W) float32 RGB in [0, 1]. Outputs by name: `joints3d` (1, P, J, 3) metres and/or
+`joints2d` (1, P, J, 2) px, and if wanted `scores` (1, P) and `joint_scores` (1, P, J). A file beside it,
+`<name>.toml`, says what its numbers mean:
+
+    skeleton = "panoptic_19"
+    space = "camera"      # the default
+    min_score = 0.3       # people below are left out; by default nobody is
+    trained_on = ["coco"]
+
+A program runs as its file says: use files of people you trust.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from mhbench.errors import InputError, MissingExtraError, MissingInputError, PredictionError
+from mhbench.manifests import decode_manifest
+from mhbench.models.protocol import Poses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.models.protocol import InputFrame, Setup
+
+    Outputs = dict[str, npt.NDArray[Any]]
+    Run = Callable[[npt.NDArray[np.float32]], Outputs]
+
+_OUTPUTS: Final = ("joints3d", "joints2d", "scores", "joint_scores")
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file beside a program."""
+
+    skeleton: str
+    space: str = "camera"
+    root: str | None = None
+    min_score: float | None = None
+    trained_on: tuple[str, ...] | None = None
+
+
+class ExportedNetwork:
+    """A program and its description, as a network of `mhbench.models.protocol`."""
+
+    def __init__(self, run: Run, description: Description) -> None:
+        self._run, self._least = run, description.min_score
+        self.skeleton, self.space, self.root = description.skeleton, description.space, description.root
+        self.trained_on = description.trained_on
+
+    def predict(self, frames: Sequence[InputFrame]) -> list[Poses]:
+        """People of each frame, one run of the program per frame.
+
+        Raises:
+            PredictionError: the outputs have other names, or are not of one image.
+        """
+        return [self._poses(frame) for frame in frames]
+
+    def _poses(self, frame: InputFrame) -> Poses:
+        image = np.ascontiguousarray(frame.image.transpose(2, 0, 1)[None]).astype(np.float32)
+        image /= np.float32(255)
+        outputs = self._run(image)
+        unknown = sorted(set(outputs) - set(_OUTPUTS))
+        if unknown or any(one.ndim < 2 or len(one) != 1 for one in outputs.values()):
+            raise PredictionError(
+                f"the program gives {', '.join(f'{name} {one.shape}' for name, one in outputs.items())}",
+                expected="joints3d (1, P, J, 3), joints2d (1, P, J, 2), scores (1, P), joint_scores",
+                action="name its outputs so (torch.export: return a dict; ONNX: output_names)",
+            )
+        values = {name: one[0].astype(np.float64) for name, one in outputs.items()}
+        if self._least is not None and "scores" in values:
+            kept = values["scores"] >= self._least
+            values = {name: one[kept] for name, one in values.items()}
+        return Poses(**values)
+
+
+def exported_network(path: Path, setup: Setup) -> ExportedNetwork:
+    """The network of a .pt2 or .onnx file.
+
+    Raises:
+        MissingInputError: the file, or the description beside it, is not there.
+        ManifestError: the description breaks its schema.
+        InputError: the program cannot be loaded.
+        MissingExtraError: onnxruntime is not installed.
+    """
+    beside = path.with_suffix(".toml")
+    for one, what in ((path, "the program"), (beside, "the file that says what its numbers mean")):
+        if not one.is_file():
+            raise MissingInputError(
+                f"{one} is not there", expected=what, action="see docs/own_model.md for an example"
+            )
+    description = decode_manifest(beside, Description)
+    return ExportedNetwork(_onnx(path) if path.suffix == ".onnx" else _torch(path, setup.device), description)
+
+
+def _torch(path: Path, device: str) -> Run:
+    import torch  # noqa: PLC0415 - ONNX files do without
+
+    try:
+        program = torch.export.load(str(path)).module()
+    except Exception as error:  # torch has no common base for what a file can be wrong in
+        raise InputError(
+            f"{path} cannot be loaded: {str(error).partition(chr(10))[0]}",
+            expected="a file that torch.export.save wrote with this version of torch",
+            action="export it again",
+        ) from error
+    program = program.to(device)
+
+    @torch.inference_mode()
+    def run(image: npt.NDArray[np.float32]) -> Outputs:
+        outputs = program(torch.from_numpy(image).to(device))
+        if not isinstance(outputs, dict):
+            raise PredictionError(
+                f"{path} returns a {type(outputs).__name__}",
+                expected="a dictionary of named outputs",
+                action="return {'joints3d': ..., 'scores': ...} from forward() and export it again",
+            )
+        return {name: tensor.float().cpu().numpy() for name, tensor in outputs.items()}
+
+    return run
+
+
+def _onnx(path: Path) -> Run:
+    try:
+        import onnxruntime  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError.of("onnxruntime", "onnx", "an ONNX file") from error
+    session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+    names = [output.name for output in session.get_outputs()]
+    source = session.get_inputs()[0].name
+
+    def run(image: npt.NDArray[np.float32]) -> Outputs:
+        return dict(zip(names, session.run(names, {source: image}), strict=True))
+
+    return run
