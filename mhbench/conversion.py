@@ -18,12 +18,11 @@ from mhbench.conversion_records import ContentOptions, Recipe, converted, differ
 from mhbench.conversion_report import ConversionReport
 from mhbench.datasets import dataset
 from mhbench.datasets.items import Selection
-from mhbench.datasets.manifest import dataset_manifest
+from mhbench.datasets.manifest import conversion_hash, dataset_manifest
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
 from mhbench.fingerprints import forget_contents, quick_fingerprint
 from mhbench.jobs import run_jobs
 from mhbench.journal import read_journals
-from mhbench.manifests import manifest_hash
 from mhbench.shards import layout
 from mhbench.shards.files import remove_orphans, unwritable
 from mhbench.shards.heatmap_forms import FORMS
@@ -92,7 +91,7 @@ def convert(
         shard_format=layout.FORMAT,
         dataset=name,
         converter_version=manifest.converter_version,
-        manifest_hash=manifest_hash(f"datasets/{name}"),
+        manifest_hash=conversion_hash(name),
         options=_content_options(chosen, heatmaps, images, compression),
     )
     folder = out / name

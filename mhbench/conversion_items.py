@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from mhbench import __version__
+from mhbench.body_check import check_bodies
 from mhbench.conversion_images import images_of, renewed
 from mhbench.conversion_records import Converted
 from mhbench.datasets.items import Exclusion, Item, Selection
@@ -124,6 +125,7 @@ def convert_item(task: ItemTask) -> Converted:
         drawn=store.drawn,
         outside=store.outside,
         reprojection=reprojection_error(table),
+        bodies=check_bodies(table),
         images=image_record,
         tool_version=__version__,
     )

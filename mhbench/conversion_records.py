@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mhbench.conversion_images import ImageRecord  # noqa: TC001 - msgspec resolves the field types at run time
-from mhbench.datasets.items import Exclusion  # noqa: TC001 - msgspec resolves the field types at run time
+from mhbench.body_check import BodyCheck  # noqa: TC001 - msgspec resolves the field types at run time
+from mhbench.conversion_images import ImageRecord  # noqa: TC001 - same
+from mhbench.datasets.items import Exclusion  # noqa: TC001 - same
 from mhbench.errors import InputError, MissingInputError, OutputError
 from mhbench.fingerprints import Fingerprint  # noqa: TC001 - same
 from mhbench.journal import Journal, read_journals
@@ -62,6 +63,7 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
         excluded: frames left out on purpose.
         drawn, outside: joints in the heatmaps, and how many of them lie outside the grid's depths.
         reprojection: distance of 3D from 2D joints.
+        bodies: size, and left and right, of the 3D people.
         images: where the images in the shard come from, if it has any.
         tool_version: version of mhbench.
         reused: the shard was found to be current and was not written again.
@@ -75,6 +77,7 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
     drawn: int = 0
     outside: int = 0
     reprojection: Reprojection | None = None
+    bodies: BodyCheck | None = None
     images: ImageRecord | None = None
     tool_version: str
     reused: bool = False

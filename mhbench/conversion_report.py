@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - a field of a dataclass that is shown
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mhbench.conversion_records import Converted
     from mhbench.journal import Failure
+
+
+SUSPICIOUS_PX: Final = 10.0
+MOST_WARNINGS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class ConversionReport:
             worst = max(checks, key=lambda check: check.median_px)
             rows.append(("reprojection", f"{worst.median_px:.3f} px median of the worst item"))
         lines = [f"{self.dataset}", *(f"  {name:<13} {value}" for name, value in rows)]
-        return "\n".join([*lines, *self._exclusions(), *self._failures(), *self._next()])
+        return "\n".join([*lines, *self._warnings(), *self._exclusions(), *self._failures(), *self._next()])
 
     def _images(self) -> list[tuple[str, str]]:
         records = [one for one in self.results.values() if one.images is not None]
@@ -94,6 +98,21 @@ class ConversionReport:
             )
             rows.append(("videos", text))
         return rows
+
+    def _warnings(self) -> list[str]:
+        """What the checks after each item found suspicious."""
+        lines = [
+            f"warning: {item}: 3D lies {one.reprojection.median_px:g} px from 2D; is it the right camera?"
+            for item, one in self.results.items()
+            if one.reprojection is not None and one.reprojection.median_px > SUSPICIOUS_PX
+        ]
+        lines += [
+            f"warning: {item}: {one.bodies.warning}"
+            for item, one in self.results.items()
+            if one.bodies is not None and one.bodies.warning
+        ]
+        more = [f"warning: {len(lines) - MOST_WARNINGS} more items"] if len(lines) > MOST_WARNINGS else []
+        return [*lines[:MOST_WARNINGS], *more]
 
     def _exclusions(self) -> list[str]:
         reasons: dict[str, int] = {}

@@ -13,11 +13,10 @@ import msgspec
 
 from mhbench.conversion_items import check_depths, heatmaps_of
 from mhbench.conversion_records import Converted, converted, rebuild_index
-from mhbench.datasets.manifest import dataset_manifest
+from mhbench.datasets.manifest import conversion_hash, dataset_manifest
 from mhbench.errors import InputError, MissingInputError, UsageError
 from mhbench.jobs import run_jobs
 from mhbench.journal import read_journals
-from mhbench.manifests import manifest_hash
 from mhbench.shards.files import remove_orphans, unwritable
 from mhbench.shards.heatmap_forms import FORMS, get_heatmaps
 from mhbench.shards.images import stored_images
@@ -177,7 +176,7 @@ def _rewrite_dataset(
     results = _converted_items(folder)
     dataset = next(iter(results.values())).recipe.dataset
     grid = dataset_manifest(dataset).grid
-    known_hash = manifest_hash(f"datasets/{dataset}")
+    known_hash = conversion_hash(dataset)
     pending = {
         item: RewriteTask(folder, before, form, grid, known_hash, allow_outside_grid)
         for item, before in results.items()

@@ -8,11 +8,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from mhbench.errors import ManifestError, MissingInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
@@ -79,7 +82,13 @@ def decode_manifest(path: Path, kind: type[Struct]) -> Struct:
         ) from error
 
 
-def manifest_hash(name: str) -> str:
-    """sha256 of a manifest's content: its decoded values as canonical JSON, so comments do not count."""
+def manifest_hash(name: str, texts: Collection[str] = ()) -> str:
+    """sha256 of a manifest's content: its decoded values as canonical JSON, so comments do not count.
+
+    Args:
+        name: as in `read_manifest`.
+        texts: fields that are for people only and are left out, so that a better wording changes nothing.
+    """
     content = msgspec.toml.decode(manifest_path(name).read_bytes())
+    content = {field: value for field, value in content.items() if field not in texts}
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()

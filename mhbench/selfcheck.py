@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mhbench import __version__
-from mhbench.datasets.manifest import dataset_manifest
+from mhbench.datasets.manifest import conversion_hash, dataset_manifest
 from mhbench.known_counts import Count, compare_counts
-from mhbench.manifests import manifest_hash
 from mhbench.shards.index import read_index
 from mhbench.shards.reading import open_shards
 
@@ -105,7 +104,7 @@ def check_conversion(name: str, folder: Path) -> Certificate:
     manifest, shards = dataset_manifest(name), open_shards(folder, name)
     index = read_index(shards.folder)
     counts = compare_counts(manifest, shards)
-    current = index.manifest_hash == manifest_hash(f"datasets/{name}")
+    current = index.manifest_hash == conversion_hash(name)
     return Certificate(
         format=FORMAT,
         dataset=name,

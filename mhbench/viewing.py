@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mhbench.errors import InputError, UsageError
+from mhbench.errors import InputError, MissingInputError, UsageError
 from mhbench.heatmaps.rendering import render_sparse
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
 from mhbench.report.frame_picture import HeatmapViews, Overlay, draw_frame
-from mhbench.report.images import read_image
 from mhbench.shards.files import write_atomically
+from mhbench.shards.frame_images import decoded_image
 from mhbench.shards.reading import open_shards
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mhbench.frames import FrameTable
     from mhbench.heatmaps.grid import Grid
     from mhbench.shards.reading import Shards
+    from mhbench.shards.single_frame import Frame
 
 
 def view_frame(
@@ -41,7 +42,7 @@ def view_frame(
         path: shards of one data set.
         frame: frame id (padding does not matter) or its number in the shards.
         out: the PNG; by default the frame's id with `_` for `/`.
-        raw: raw root; the image is drawn if it is there.
+        raw: raw root; the image is drawn if it is there, or if the shard holds it.
         predictions: predictions to draw beside the truth.
         heatmaps: whether to show the heatmaps, where the shards have them.
 
@@ -61,7 +62,7 @@ def view_frame(
             views = None
     figure = draw_frame(
         table,
-        image=None if raw is None else read_image(raw, table),
+        image=_image(shards[number], raw),
         heatmaps=views,
         overlay=None if predictions is None else overlay_of(table, predictions),
     )
@@ -70,6 +71,16 @@ def view_frame(
     target = out or type(path)(str(table.frames["id"][0]).replace("/", "_") + ".png")
     write_atomically(target, buffer.getvalue())
     return target
+
+
+def _image(frame: Frame, raw: Path | None) -> npt.NDArray[np.uint8] | None:
+    """The image in the shard or under the raw root; None (a plain canvas) where there is none to be had."""
+    if "image" not in frame.columns:
+        return None
+    try:
+        return decoded_image(frame, raw)
+    except (MissingInputError, UsageError):
+        return None
 
 
 def _find(shards: Shards, frame: str) -> int:

@@ -21,7 +21,7 @@ def registered(monkeypatch):
     monkeypatch.setitem(fake_dataset.DATASETS, "fake", "fake_dataset")
     for module in ("conversion", "heatmap_rewriting"):
         monkeypatch.setattr(f"mhbench.{module}.dataset_manifest", lambda _: fake_dataset.manifest())
-        monkeypatch.setattr(f"mhbench.{module}.manifest_hash", lambda _: "1" * 64)
+        monkeypatch.setattr(f"mhbench.{module}.conversion_hash", lambda _: "1" * 64)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_heatmaps_made_late_keep_the_rules_of_the_conversion(raw, tmp_path, monk
     shards = run(raw, tmp_path / "again", "none")
     assert rewrite(shards, "peaks", allow_outside_grid=True).rewritten == 3
     shards = run(raw, tmp_path / "changed", "none")
-    monkeypatch.setattr("mhbench.heatmap_rewriting.manifest_hash", lambda _: "2" * 64)
+    monkeypatch.setattr("mhbench.heatmap_rewriting.conversion_hash", lambda _: "2" * 64)
     assert "manifest has changed" in str(rewrite(shards, "peaks"))
 
 

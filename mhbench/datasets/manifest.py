@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from mhbench.manifests import read_manifest
+from mhbench.manifests import manifest_hash, read_manifest
 
 
 class GridManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +51,15 @@ class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     joint_sets: Mapping[str, str] = {}
     exclusions: tuple[str, ...] = ()
     known_counts: Mapping[str, int] = {}
+
+
+# what people read, and counts to compare with: they decide no byte of a shard
+TEXTS: Final = ("title", "about", "licence", "source", "citation", "needs", "known_counts")
+
+
+def conversion_hash(name: str) -> str:
+    """Hash of what a data set's manifest decides about its shards."""
+    return manifest_hash(f"datasets/{name}", TEXTS)
 
 
 def dataset_manifest(name: str) -> DatasetManifest:

@@ -10,8 +10,8 @@ import numpy as np
 
 from mhbench.errors import PredictionError
 from mhbench.manifests import manifest_names
+from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions.coverage import Coverage, cover
-from mhbench.predictions.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions.reading import read_predictions
 from mhbench.skeletons import skeleton
 

@@ -10,9 +10,9 @@ from shard_samples import write_dataset
 from mhbench.cli import main
 from mhbench.errors import MissingInputError
 from mhbench.frames import FrameTable
+from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions import PredictionTable, validate_file, write_predictions
 from mhbench.predictions.coverage import predicted_rows
-from mhbench.predictions.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.skeletons import skeleton, skeleton_names
 from mhbench.synthetic import scene
 

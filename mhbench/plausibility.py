@@ -1,4 +1,4 @@
-"""Whether predicted bodies look like bodies: size, left and right, up and down.
+"""Whether bodies look like bodies: size, left and right, up and down. For predictions and for raw data.
 
 Each function judges people one by one from their joints and leaves out whom it cannot judge; what share of a
 file's people is suspicious is for the caller to weigh. Coordinates are right-handed, y down.
