@@ -36,6 +36,7 @@ def command() -> None:
 @click.option("--note", default="", help="What a reader must know.")
 @click.option("--date", "added", default="", metavar="YYYY-MM-DD", help="Day of the addition; today.")
 @click.option("--partial", is_flag=True, help="Accept missing frames or joints: shown, not ranked.")
+@click.option("--upper-bound", is_flag=True, help="Made from the ground truth: shown, not ranked.")
 @click.option(
     "--own-data",
     default="",
@@ -53,6 +54,7 @@ def add(
     added: str,
     *,
     partial: bool,
+    upper_bound: bool,
     own_data: str,
 ) -> None:
     """Add a result, as `mhbench evaluate --out` writes it, to the board of its protocol.
@@ -76,6 +78,22 @@ def add(
         note=note,
         added=added,
         partial=partial,
+        upper_bound=upper_bound,
         own_data=own_data,
     )
     click.echo(f"added {path}")
+
+
+@command.command()
+@store_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True)
+@click.option("--title", default="", help="Heading of all pages.")
+def build(store: Path, out: Path, title: str) -> None:
+    """Build the pages: static files that need no server and no network, and the same as JSON, CSV, Markdown.
+
+    \b
+    mhbench leaderboard build --out site
+    """
+    from mhbench.leaderboard.site import TITLE, build_site  # noqa: PLC0415 - see add
+
+    click.echo(f"open {build_site(store, out, title=title or TITLE)}")

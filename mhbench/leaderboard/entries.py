@@ -34,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         link: of the paper or the code.
         year: of the publication.
         partial: it was added although frames or joints are missing.
+        upper_bound: made from the ground truth, so shown but not ranked.
     """
 
     added: Date
@@ -42,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     year: Year | None = None
     note: Text = ""
     partial: bool = False
+    upper_bound: bool = False
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

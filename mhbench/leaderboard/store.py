@@ -63,6 +63,7 @@ def add_entry(
     note: str = "",
     added: str = "",
     partial: bool = False,
+    upper_bound: bool = False,
     own_data: str = "",
 ) -> Path:
     """Add the result of a file to the board of its protocol and return the path of the new entry.
@@ -77,6 +78,7 @@ def add_entry(
         note: anything a reader must know.
         added: day as YYYY-MM-DD; today by default.
         partial: accept missing frames or joints; the entry is then marked.
+        upper_bound: the predictions were made from the ground truth; the entry is shown, not ranked.
         own_data: opens the board of data that are not the official ones, and says what they are.
 
     Raises:
@@ -97,6 +99,7 @@ def add_entry(
             "year": year,
             "note": note,
             "partial": partial,
+            "upper_bound": upper_bound,
         },
     )
     load_protocol(result.protocol.name)  # a protocol we know is a path we may write to

@@ -23,3 +23,11 @@ def test_add_says_where_the_entry_lies_and_refuses_in_three_parts(tmp_path, caps
     assert "expected:" in said
     assert "to do:" in said
     assert "Traceback" not in said
+
+
+def test_build_says_what_to_open(tmp_path, capsys):
+    path = saved(tmp_path, made_result("ours"))
+    assert exit_code("add", path, "--store", tmp_path / "store") == 0
+    assert exit_code("build", "--store", tmp_path / "store", "--out", tmp_path / "site") == 0
+    assert f"open {tmp_path / 'site' / 'index.html'}" in capsys.readouterr().out
+    assert exit_code("build", "--store", tmp_path / "nothing", "--out", tmp_path / "site") == 2
