@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := models,body,mesh,video,zstd,dask,fast-coco,parquet,fit
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.numba_cache
 
-.PHONY: demo test test-quick lint format bench clean
+.PHONY: demo test test-quick test-browser lint format bench clean
 
 demo: .venv/core
 	$(BIN)/mhbench demo demo
@@ -14,6 +14,10 @@ test: .venv/dev
 
 test-quick: .venv/dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+# only the tests that open pages in Debian's Chromium; `make test` runs them too where it is installed
+test-browser: .venv/dev
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
