@@ -97,3 +97,56 @@ def build(store: Path, out: Path, title: str) -> None:
     from mhbench.leaderboard.site import TITLE, build_site  # noqa: PLC0415 - see add
 
     click.echo(f"open {build_site(store, out, title=title or TITLE)}")
+
+
+@command.command()
+@click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
+@click.option(
+    "--baseline", required=True, type=click.Path(path_type=Path), help="A result, or an entry of a board."
+)
+@click.option("--max-drop", multiple=True, metavar="0.5mm|1%|2deg", help="Loss that is accepted, per unit.")
+@click.option("--significant", is_flag=True, help="Any loss that is more than noise fails.")
+@click.option("--strict", is_flag=True, help="With --max-drop: a metric must be shown to hold.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path),
+    envvar="GITHUB_STEP_SUMMARY",
+    help="Append the table as Markdown (default: GITHUB_STEP_SUMMARY).",
+)
+def check(
+    result: Path,
+    baseline: Path,
+    max_drop: tuple[str, ...],
+    *,
+    significant: bool,
+    strict: bool,
+    junit: Path | None,
+    summary: Path | None,
+) -> int:
+    """Gate: exit 3 if a metric of RESULT is worse than the baseline's, beyond noise and the accepted loss.
+
+    Both results must be of one protocol, frames and ground truth; the draws they keep are compared in pairs.
+
+    \b
+    mhbench leaderboard check new.json --baseline old.json --significant
+    mhbench leaderboard check new.json --baseline old.json --max-drop 0.5mm --max-drop 1% --junit gate.xml
+    """
+    from mhbench.errors import UsageError  # noqa: PLC0415 - see add
+    from mhbench.leaderboard.gate import allowed_losses, check_result, read_baseline  # noqa: PLC0415
+    from mhbench.leaderboard.gate_reports import as_junit, as_summary  # noqa: PLC0415
+    from mhbench.results import read_result  # noqa: PLC0415
+    from mhbench.shards.files import write_atomically  # noqa: PLC0415
+
+    if not max_drop and (strict or not significant):
+        raise UsageError(
+            "nothing says how much worse is too much", expected="--max-drop 0.5mm, or --significant"
+        )
+    gate = check_result(read_result(result), read_baseline(baseline), allowed_losses(max_drop), strict=strict)
+    click.echo(str(gate))
+    if junit is not None:
+        write_atomically(junit, as_junit(gate))
+    if summary is not None:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(as_summary(gate))
+    return 0 if gate.passed else 3
