@@ -42,30 +42,36 @@ def resampled_values(
     measures: Mapping[str, Measure], groups: Groups, units: Units, weights: Floats
 ) -> dict[str, Floats]:
     """(draws,) value of every measure under the weights (draws, units); NaN where nothing was counted."""
-    values = {}
-    for name, one in measures.items():
-        if isinstance(one, Recount):
-            drawn = [_recounted(one, groups, row[units.of_frame]) for row in weights]
-        else:
-            drawn = _redrawn(one, groups, units, weights)
-        values[name] = np.array(drawn, dtype=np.float64)
-    return values
+    return {
+        name: _recounted(one, groups, units, weights)
+        if isinstance(one, Recount)
+        else _redrawn(one, groups, units, weights)
+        for name, one in measures.items()
+    }
 
 
-def _recounted(measure: Recount, groups: Groups, of_frame: Floats) -> float:
-    return headline(replace(measure, value=lambda member: measure.value(member * of_frame)), groups)
+def _recounted(measure: Recount, groups: Groups, units: Units, weights: Floats) -> Floats:
+    def once(of_frame: Floats) -> float:
+        return headline(replace(measure, value=lambda member: measure.value(member * of_frame)), groups)
+
+    return np.array([once(row[units.of_frame]) for row in weights], dtype=np.float64)
 
 
-def _redrawn(measure: Statistic, groups: Groups, units: Units, weights: Floats) -> list[float]:
+def _redrawn(measure: Statistic, groups: Groups, units: Units, weights: Floats) -> Floats:
     """The statistic summed to one row per unit and group; a draw is a weight on each of these rows."""
     count = len(groups.names)
+    if count == 1:  # everybody pooled: all draws at once
+        inside = np.where(groups.of_frame >= 0, units.of_frame, -1)
+        sums = cell_sums(measure, inside, len(units.stratum))
+        return measure.finish(np.einsum("du,uk->dk", weights, sums))
     unit, group = np.divmod(np.arange(len(units.stratum) * count), count)
     cell = np.where(groups.of_frame >= 0, units.of_frame * count + groups.of_frame, -1)
     small = Statistic(
         measure.name, measure.unit, np.arange(len(unit)), cell_sums(measure, cell, len(unit)), measure.finish
     )
     of_cell = replace(groups, of_frame=group)
-    return [headline(replace(small, parts=small.parts * row[unit, None]), of_cell) for row in weights]
+    drawn = [headline(replace(small, parts=small.parts * row[unit, None]), of_cell) for row in weights]
+    return np.array(drawn, dtype=np.float64)
 
 
 def percentile_interval(values: Floats) -> tuple[float, float] | None:

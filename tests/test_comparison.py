@@ -118,8 +118,11 @@ def test_the_intervals_cover_the_true_difference_as_often_as_they_say():
     assert 0.01 <= chance / tries <= 0.10
 
 
-def test_draws_give_the_intervals_of_the_scoring():
-    units, groups = units_of(12, 2), Groups(np.tile([0, 1], 12), ("left", "right"))
+@pytest.mark.parametrize(
+    "groups", [Groups(np.tile([0, 1], 12), ("left", "right")), Groups(np.tile([0, -1, 0], 8), ("all",))]
+)
+def test_draws_give_the_intervals_of_the_scoring(groups):
+    units = units_of(12, 2)
     measure = mean_of(np.random.default_rng(1).normal(50.0, 5.0, 24))
     drawn = resampled_values({"m": measure}, groups, units, draw_weights(units, 100))["m"]
     assert percentile_interval(drawn) == pytest.approx(intervals({"m": measure}, groups, units, 100)["m"])
