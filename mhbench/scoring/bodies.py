@@ -16,7 +16,7 @@ from mhbench.bodies import gender_name, regress, rotations_of
 from mhbench.datasets.raw.body_models import body_model_path, read_body_model, read_regressor
 from mhbench.errors import InputError, PredictionError
 from mhbench.frames import JointFlag
-from mhbench.skeletons import skeleton
+from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocol_rules import Protocol
+    from mhbench.skeletons import Conversion
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -126,13 +127,18 @@ def joints_of_bodies(
             expected=f"joints3d or smpl, of which {protocol.name} makes its joints",
             action="write one of them",
         )
-    persons = {name: column for name, column in chosen.persons.items() if name != "joint_scores"}
-    named = replace(chosen, skeleton=SKELETONS[regressor], persons={**persons, "joints3d": joints})
-    if "joints2d" in persons and chosen.skeleton != named.skeleton:
-        named = replace(
-            named, persons={name: one for name, one in named.persons.items() if name != "joints2d"}
-        )
+    name = SKELETONS[regressor]
+    persons = {**chosen.persons, "joints3d": joints}
+    persons.pop("joint_scores", None)
+    if "joints2d" in persons and chosen.skeleton is not None:
+        persons["joints2d"] = _exactly(conversion(chosen.skeleton, name), persons["joints2d"])
+    named = replace(chosen, skeleton=name, persons=persons)
     return named, np.where(rows >= 0, np.cumsum(rows >= 0) - 1, -1)
+
+
+def _exactly(mapping: Conversion, pixels: Floats) -> Floats:
+    """Joints of another skeleton, without those that only stand in."""
+    return np.where(mapping.approximate[:, None], np.nan, mapping.apply(pixels))
 
 
 def body_joints(bodies: Bodies, regressor: str, folder: Path) -> Floats:
