@@ -15,6 +15,8 @@ from mhbench.volumes.solids import Solid, common_cells
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from mhbench.volumes.trees import Tree
+
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
 
@@ -77,41 +79,36 @@ def shared_volume(
         per_cell * wanted.shape[0],
         per_cell * wanted.shape[1],
     )
-    crossings = []
-    for solid in (first, second):
-        faces = _faces_over(solid.closed.vertices, solid.tree.faces, axes, origin, cell, wanted)
-        crossings.append(cross_lines(solid.closed.vertices, faces, through))
+    crossings = [
+        cross_lines(solid.closed.vertices, _faces_over(solid.tree, axes, origin, cell, wanted), through)
+        for solid in (first, second)
+    ]
     length = _shared_length(crossings[0], crossings[1], first.outward, second.outward, wanted, per_cell)
     return float(length * step * step)
 
 
 @kernel
 def _faces_over(
-    vertices: Floats,
-    faces: Integers,
-    axes: tuple[int, int, int],
-    origin: Floats,
-    cell: float,
-    wanted: npt.NDArray[np.bool_],
+    tree: Tree, axes: tuple[int, int, int], origin: Floats, cell: float, wanted: npt.NDArray[np.bool_]
 ) -> Integers:
-    """Faces whose box lies over a wanted column of cells."""
+    """Faces (M, 3) of the leaves whose box lies over a wanted column of cells."""
     rows, columns = wanted.shape
-    found = np.zeros((len(faces), 3), dtype=np.int64)
+    leaves = len(tree.starts) - 1
+    found = np.zeros(tree.faces.shape, dtype=np.int64)
     count = 0
-    for n in range(len(faces)):
-        a, b, c = faces[n, 0], faces[n, 1], faces[n, 2]
-        p, q, r = vertices[a, axes[0]], vertices[b, axes[0]], vertices[c, axes[0]]
-        top, bottom = (min(p, q, r) - origin[0]) / cell, (max(p, q, r) - origin[0]) / cell
-        p, q, r = vertices[a, axes[1]], vertices[b, axes[1]], vertices[c, axes[1]]
-        left, right = (min(p, q, r) - origin[1]) / cell, (max(p, q, r) - origin[1]) / cell
+    for leaf in range(leaves):
+        box = tree.boxes[leaves + leaf]
+        top, bottom = (box[axes[0]] - origin[0]) / cell, (box[axes[0] + 3] - origin[0]) / cell
+        left, right = (box[axes[1]] - origin[1]) / cell, (box[axes[1] + 3] - origin[1]) / cell
         if bottom < 0.0 or right < 0.0 or top >= rows or left >= columns:
             continue
         over = False
         for row in range(int(max(top, 0.0)), min(int(bottom), rows - 1) + 1):
             for column in range(int(max(left, 0.0)), min(int(right), columns - 1) + 1):
                 over = over or wanted[row, column]
-        if over:
-            found[count, 0], found[count, 1], found[count, 2] = a, b, c
+        for n in range(tree.starts[leaf], tree.starts[leaf + 1] if over else 0):
+            for corner in range(3):
+                found[count, corner] = tree.faces[n, corner]
             count += 1
     return found[:count]
 

@@ -33,12 +33,14 @@ class Tree(NamedTuple):
     Attributes:
         vertices: (V, 3) float64.
         faces: (T, 3) in the order of the leaves.
-        boxes: (2 L, 6) smallest x, y, z, then largest; node n has the children 2n and 2n + 1, leaves are
-            L .. 2 L - 1, node 1 is the root. Leaf l holds the triangles l * T // L up to (l + 1) * T // L.
+        starts: (L + 1,) where each leaf's faces begin; L is a power of two.
+        boxes: (2 L, 6) smallest x, y, z, then largest; node n has the children 2n and 2n + 1, node 1 is the
+            root, node L + l is the leaf l.
     """
 
     vertices: Floats
     faces: Integers
+    starts: Integers
     boxes: Floats
 
 
@@ -48,12 +50,8 @@ def grow(mesh: Mesh) -> Tree:
     leaves = max(1, 2 ** math.ceil(math.log2(len(mesh.faces) / _LEAF)))
     if known.leaves is None:
         known.leaves = mesh.faces[_order_triangles(mesh.vertices[mesh.faces].mean(axis=1), leaves)]
-    return Tree(mesh.vertices, known.leaves, _box_triangles(mesh.vertices, known.leaves, leaves))
-
-
-def select(tree: Tree, low: Floats, high: Floats) -> Integers:
-    """Faces (M, 3) of the leaves whose box meets the box from low to high (3,)."""
-    return np.asarray(_select(tree, low, high))
+    starts = np.arange(leaves + 1) * len(mesh.faces) // leaves
+    return Tree(mesh.vertices, known.leaves, starts, _box_triangles(mesh.vertices, known.leaves, starts))
 
 
 def distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
@@ -94,13 +92,13 @@ def _order_triangles(centres: Floats, leaves: int) -> Integers:
 
 
 @kernel
-def _box_triangles(vertices: Floats, faces: Integers, leaves: int) -> Floats:
-    count = len(faces)
+def _box_triangles(vertices: Floats, faces: Integers, starts: Integers) -> Floats:
+    leaves = len(starts) - 1
     boxes = np.full((2 * leaves, 6), np.inf)
     boxes[:, 3:] = -np.inf
     for leaf in range(leaves):
         box = boxes[leaves + leaf]
-        for n in range(leaf * count // leaves, (leaf + 1) * count // leaves):
+        for n in range(starts[leaf], starts[leaf + 1]):
             for corner in range(3):
                 vertex = faces[n, corner]
                 for axis in range(3):
@@ -115,37 +113,9 @@ def _box_triangles(vertices: Floats, faces: Integers, leaves: int) -> Floats:
 
 
 @kernel
-def _select(tree: Tree, low: Floats, high: Floats) -> Integers:
-    _, faces, boxes = tree
-    count, leaves = len(faces), len(boxes) // 2
-    found = np.zeros((count, 3), dtype=np.int64)
-    total = 0
-    stack = np.zeros(DEEPEST, dtype=np.int64)
-    stack[0] = 1
-    size = 1
-    while size > 0:
-        size -= 1
-        node = stack[size]
-        apart = False
-        for axis in range(3):
-            apart = apart or boxes[node, axis] > high[axis] or low[axis] > boxes[node, axis + 3]
-        if apart:
-            continue
-        if node < leaves:
-            stack[size], stack[size + 1] = 2 * node + 1, 2 * node
-            size += 2
-            continue
-        for n in range((node - leaves) * count // leaves, (node - leaves + 1) * count // leaves):
-            for corner in range(3):
-                found[total, corner] = faces[n, corner]
-            total += 1
-    return found[:total]
-
-
-@kernel
 def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
-    vertices, faces, boxes = tree
-    count, leaves = len(faces), len(boxes) // 2
+    vertices, faces, starts, boxes = tree
+    leaves = len(starts) - 1
     result = np.zeros(len(points))
     stack, bound = np.zeros(DEEPEST, dtype=np.int64), np.zeros(DEEPEST)
     nearest = 0
@@ -154,7 +124,7 @@ def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
         # the answer for the point before is a good guess for this one
-        best = _squared_distance(vertices, faces, nearest, x, y, z)
+        best = _squared_distance(vertices, faces, nearest, x, y, z, np.inf)
         stack[0], bound[0] = 1, 0.0
         size = 1
         while size > 0:
@@ -170,10 +140,10 @@ def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
                 size += 2
                 continue
             leaf = node - leaves
-            for triangle in range(leaf * count // leaves, (leaf + 1) * count // leaves):
+            for triangle in range(starts[leaf], starts[leaf + 1]):
                 if faces[triangle, 2] >= vertex_count:
                     continue
-                distance = _squared_distance(vertices, faces, triangle, x, y, z)
+                distance = _squared_distance(vertices, faces, triangle, x, y, z, best)
                 if distance < best:
                     best, nearest = distance, triangle
         result[n] = math.sqrt(best)
@@ -190,8 +160,13 @@ def _gap(boxes: Floats, node: int, x: float, y: float, z: float) -> float:
 
 
 @kernel
-def _squared_distance(vertices: Floats, faces: Integers, n: int, x: float, y: float, z: float) -> float:
-    """Squared distance of a point to a triangle: to its plane above its inside, else to its nearest edge."""
+def _squared_distance(
+    vertices: Floats, faces: Integers, n: int, x: float, y: float, z: float, most: float
+) -> float:
+    """Squared distance of a point to a triangle: to its plane above its inside, else to its nearest edge.
+
+    Infinite where the plane alone is farther away than `most`.
+    """
     a, b, c = faces[n, 0], faces[n, 1], faces[n, 2]
     ax, ay, az = vertices[a, 0], vertices[a, 1], vertices[a, 2]
     ux, uy, uz = vertices[b, 0] - ax, vertices[b, 1] - ay, vertices[b, 2] - az
@@ -203,12 +178,14 @@ def _squared_distance(vertices: Floats, faces: Integers, n: int, x: float, y: fl
     square = nx * nx + ny * ny + nz * nz
     uu, vv = ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz
     if square > _THIN * _THIN * uu * vv:
+        height = nx * px + ny * py + nz * pz
+        if height * height > most * square:
+            return np.inf
         # on the inner side of all three edges, seen along the normal
         first = nx * (uy * pz - uz * py) + ny * (uz * px - ux * pz) + nz * (ux * py - uy * px)
         second = nx * (py * vz - pz * vy) + ny * (pz * vx - px * vz) + nz * (px * vy - py * vx)
         third = nx * (wy * qz - wz * qy) + ny * (wz * qx - wx * qz) + nz * (wx * qy - wy * qx)
         if first >= 0.0 and second >= 0.0 and third >= 0.0:
-            height = nx * px + ny * py + nz * pz
             return float(height * height / square)
     return min(
         _to_segment(ux, uy, uz, uu, px, py, pz),
@@ -229,7 +206,7 @@ def _to_segment(dx: float, dy: float, dz: float, square: float, px: float, py: f
 @kernel
 def _surfaces_cross(first: Tree, second: Tree) -> bool:
     boxes_a, boxes_b = first.boxes, second.boxes
-    leaves_a, leaves_b = len(boxes_a) // 2, len(boxes_b) // 2
+    leaves_a, leaves_b = len(first.starts) - 1, len(second.starts) - 1
     stack = np.zeros((4 * DEEPEST, 2), dtype=np.int64)
     stack[0, 0], stack[0, 1] = 1, 1
     size = 1
@@ -258,10 +235,8 @@ def _surfaces_cross(first: Tree, second: Tree) -> bool:
 
 @kernel
 def _leaves_cross(first: Tree, leaf_a: int, second: Tree, leaf_b: int) -> bool:
-    count_a, leaves_a = len(first.faces), len(first.boxes) // 2
-    count_b, leaves_b = len(second.faces), len(second.boxes) // 2
-    for m in range(leaf_a * count_a // leaves_a, (leaf_a + 1) * count_a // leaves_a):
-        for n in range(leaf_b * count_b // leaves_b, (leaf_b + 1) * count_b // leaves_b):
+    for m in range(first.starts[leaf_a], first.starts[leaf_a + 1]):
+        for n in range(second.starts[leaf_b], second.starts[leaf_b + 1]):
             a, b = first.faces[m], second.faces[n]
             for corner in range(3):
                 after = (corner + 1) % 3

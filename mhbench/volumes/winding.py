@@ -105,9 +105,9 @@ def _count_crossings(tree: Tree, points: Floats, axes: tuple[int, int, int]) -> 
     Edges are evaluated from their lower end, with the same bits for both of their triangles, and rows are
     half-open, so that no ray slips through an edge or counts it twice.
     """
-    vertices, faces, boxes = tree
+    vertices, faces, starts, boxes = tree
     row, column, depth = axes
-    count, leaves = len(faces), len(boxes) // 2
+    leaves = len(starts) - 1
     result = np.zeros(len(points), dtype=np.int64)
     stack = np.zeros(DEEPEST, dtype=np.int64)
     for n in range(len(points)):
@@ -127,7 +127,7 @@ def _count_crossings(tree: Tree, points: Floats, axes: tuple[int, int, int]) -> 
                 stack[size], stack[size + 1] = 2 * node + 1, 2 * node
                 size += 2
                 continue
-            for m in range((node - leaves) * count // leaves, (node - leaves + 1) * count // leaves):
+            for m in range(starts[node - leaves], starts[node - leaves + 1]):
                 p, q, s = vertices[faces[m, 0]], vertices[faces[m, 1]], vertices[faces[m, 2]]
                 result[n] += _crossing(
                     p[row],
