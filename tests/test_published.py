@@ -6,6 +6,7 @@ import pytest
 
 from mhbench.errors import ManifestError
 from mhbench.manifests import manifest_names, manifest_root
+from mhbench.protocols import protocol_names
 from mhbench.published import (
     Paper,
     Table,
@@ -132,6 +133,11 @@ def test_a_figure_that_cannot_be_ranked_does_not_take_the_others_with_it():
 def test_protocols_of_printed_figures_belong_to_known_data_sets():
     names = {row.protocol for row in published_rows() if row.protocol}
     assert {name.partition("/")[0] for name in names} <= {*manifest_names("datasets"), "any"}
+
+
+def test_printed_figures_name_protocols_that_exist_or_are_not_written_yet():
+    not_yet = {"any/collisions", "mupots/coherence", "surreal/test", "up3d/t1", "up3d/t2"}
+    assert {row.protocol for row in published_rows() if row.protocol} <= {*protocol_names(), *not_yet}
 
 
 def test_the_printed_frame_ranges_are_those_of_the_subset():
