@@ -58,6 +58,11 @@ class Frame:
         return _Columns(self.path, f"{layout.SETS}/{name}", *self._people())
 
     @property
+    def has_heatmaps(self) -> bool:
+        """The shard stores heatmaps in some form."""
+        return pool().derived(self.path, stored_form) != "none"
+
+    @property
     def heatmap_joints(self) -> tuple[str, ...]:
         """All joints the heatmaps can show; `grid()` has those the data set is scored on.
 
