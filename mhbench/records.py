@@ -39,8 +39,8 @@ class Records:
         present: (N, J) the predicted joint is there and finite.
         occluded: (N, J) the true joint is hidden, as the data set says it.
         root_depth: (N, 2) camera z of the true and of the predicted root in metres, NaN where unknown.
-        errors: for each error the protocol asks for: (N, J) mm, NaN where it cannot be said; (N, 1) for
-            meshes and (N, K) degrees for K bones.
+        errors: for each error of joints the protocol asks for: (N, J) mm, NaN where it cannot be said.
+        body_errors: for errors of bodies (N, 1) mm of their meshes, or (N, K) degrees of K bones.
         rootless: (N,) a rooted error was asked for, but the root is missing on either side.
         joint_counts: for each distance (as in the metric's name) (F, 3) joints found, false and missed.
     """
@@ -58,6 +58,7 @@ class Records:
     occluded: npt.NDArray[np.bool_]
     root_depth: npt.NDArray[np.float64]
     errors: Mapping[str, npt.NDArray[np.float64]]
+    body_errors: Mapping[str, npt.NDArray[np.float64]]
     rootless: npt.NDArray[np.bool_]
     joint_counts: Mapping[str, npt.NDArray[np.int64]]
 
@@ -108,6 +109,9 @@ def join_records(parts: Sequence[Records]) -> Records:
         occluded=joined("occluded"),
         root_depth=joined("root_depth"),
         errors={name: np.concatenate([part.errors[name] for part in parts]) for name in first.errors},
+        body_errors={
+            name: np.concatenate([part.body_errors[name] for part in parts]) for name in first.body_errors
+        },
         rootless=joined("rootless"),
         joint_counts={
             name: np.concatenate([part.joint_counts[name] for part in parts]) for name in first.joint_counts

@@ -150,8 +150,9 @@ def _breakdowns(scored: Scored, groups: Groups) -> tuple[Breakdown, ...]:
     if len(groups.names) > 1:
         names = np.array([*groups.names, ""])[groups.of_frame]
         parts += _by_frames(scored, "group", names)
-    for column in ("sequence", "camera"):
-        parts += _by_frames(scored, column, scored.frames[column])
+    for column in ("sequence", "camera", "action"):
+        if column in scored.frames:
+            parts += _by_frames(scored, column, scored.frames[column])
     per_joint = {
         name: one.finish(one.joint_parts)
         for name, one in scored.measures.items()

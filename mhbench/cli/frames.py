@@ -24,10 +24,10 @@ def command(protocol: str, data: Path, out: Path, frames: Path | None) -> None:
     """
     from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415 - commands import their work when called
     from mhbench.predictions.expected import write_expected_frames  # noqa: PLC0415
-    from mhbench.protocols import load_protocol  # noqa: PLC0415
+    from mhbench.protocols import resolve_protocol  # noqa: PLC0415
 
     lists = read_frame_lists(frames) if frames else None
-    written = write_expected_frames(load_protocol(protocol), data, out, lists)
+    written = write_expected_frames(resolve_protocol(protocol, None), data, out, lists)
     complete = f" of {written.known:,}" if written.known else ""
     click.echo(f"{written.listing}: {written.frames:,}{complete} frames")
     click.echo(f"{written.template}: fill its predictions, then `mhbench validate` it")

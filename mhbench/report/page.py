@@ -81,7 +81,11 @@ def _figures(evaluation: Evaluation) -> list[str]:
     """SVG figures in reading order."""
     scored, records = evaluation.scored, evaluation.scored.records
     means = [one for one in scored.measures.values() if isinstance(one, Statistic)]
-    drawn = [] if records is None else [figures.threshold_curve(records), figures.joint_errors(records)]
+    drawn = (
+        []
+        if records is None or not records.errors
+        else [figures.threshold_curve(records), figures.joint_errors(records)]
+    )
     if means:
         keys = scored.frames["sequence"]
         values = by_key(means[0], keys)

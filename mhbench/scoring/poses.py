@@ -20,7 +20,7 @@ from mhbench.scoring.people import (
     truth_skeleton,
 )
 from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
-from mhbench.scoring.statistics import error_name
+from mhbench.scoring.statistics import BODY_ERRORS, error_name
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 BY_POSITION: Final = ("hungarian", "nearest")
-BODY_ERRORS: Final = ("pve", "mpjae", "pmpjae")
 FRAME_COLUMNS: Final = ("id", "sequence", "camera", "index", "subject", "action", "activity", "image")
 
 
@@ -75,8 +74,10 @@ def score_poses(
     else:
         partner, distance = meet(table, predictions, true, given, protocol, plan, rooted=rooted)
         errors = _errors_of_met(table, true, given, partner, rules, plan)
-    errors |= _errors_of_bodies(table, predictions, true, given, partner, rules, plan, protocol, bodies)
-    return _records(table, predictions, rows, protocol, plan, true, given, partner, distance, errors)
+    body_errors = _errors_of_bodies(table, predictions, true, given, partner, rules, plan, protocol, bodies)
+    return _records(
+        table, predictions, rows, protocol, plan, true, given, partner, distance, errors, body_errors
+    )
 
 
 def _records(
@@ -90,6 +91,7 @@ def _records(
     partner: Ints,
     distance: Floats,
     errors: dict[str, Floats],
+    body_errors: dict[str, Floats],
 ) -> Records:
     """One row for each true person and each prediction that met nobody, frame by frame."""
     hit = partner >= 0
@@ -129,6 +131,7 @@ def _records(
         occluded=rows_of((flags & (JointFlag.OCCLUDED | JointFlag.SELF_OCCLUDED)) != 0, 0),
         root_depth=rows_of(depth, np.nan),
         errors={name: rows_of(values, np.nan) for name, values in errors.items()},
+        body_errors={name: rows_of(values, np.nan) for name, values in body_errors.items()},
         rootless=rows_of(rootless, 0),
         joint_counts=count_joints(protocol, points_of_people(true, plan), points_of_people(given, plan)),
     )

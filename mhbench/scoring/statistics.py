@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COUNTING: Final = ("precision", "recall", "f1", "depth_order")
 OWN_ERRORS: Final = ("mpjpe_abs", "pmpjpe", "n_mpjpe", "accel", "pve", "mpjae", "pmpjae")
-BONES: Final = ("mpjae", "pmpjae")
+BODY_ERRORS: Final = ("pve", "mpjae", "pmpjae")
 UNMATCHED_DEPTH_M: Final = 100.0
 _NAME: Final = re.compile(
     r"(?P<family>[a-z0-9_]+)(?:\.(?P<what>[a-z]+))?(?:@(?:(?P<low>\d+)-)?(?P<value>[\d.]+)(?P<unit>mm|m))?"
@@ -131,17 +131,20 @@ def _mean_error(rule: MetricRule, name: re.Match[str], records: Records, protoco
     mean = np.divide(total, joints, out=np.zeros_like(total), where=joints > 0)
     return Statistic(
         rule.name,
-        "deg" if error_name(rule) in BONES else "mm",
+        "deg" if error_name(rule) in {"mpjae", "pmpjae"} else "mm",
         records.frame,
         np.stack([mean, (joints > 0).astype(np.float64)], axis=1),
         ratio(1.0),
-        _joint_parts(rule, records, np.where(finite, errors, 0.0), finite),
+        _joint_parts(rule, np.where(finite, errors, 0.0), finite),
     )
 
 
 def _chosen_errors(rule: MetricRule, records: Records) -> Floats:
     """(N, J) the errors a metric is made of, NaN for joints that are not the metric's."""
-    errors = records.errors[error_name(rule)]
+    name = error_name(rule)
+    if name in BODY_ERRORS:
+        return records.body_errors[name]
+    errors = records.errors[name]
     if not rule.joints:
         return errors
     return np.where(np.isin(records.joints, rule.joints), errors, np.nan)
@@ -154,9 +157,9 @@ def _of_cameras(rule: MetricRule, records: Records) -> Flags:
     return np.isin(records.frames["camera"], rule.cameras)[records.frame]
 
 
-def _joint_parts(rule: MetricRule, records: Records, values: Floats, counted: Flags) -> Floats | None:
+def _joint_parts(rule: MetricRule, values: Floats, counted: Flags) -> Floats | None:
     """(J, 2) sums of each joint; none where the metric does not speak of all scored joints."""
-    if rule.joints or values.shape[1] != len(records.joints) or error_name(rule) in BONES:
+    if rule.joints or error_name(rule) in BODY_ERRORS:
         return None
     return np.stack([values.sum(axis=0), counted.sum(axis=0)], axis=1).astype(np.float64)
 
@@ -218,7 +221,7 @@ def _share(rule: MetricRule, records: Records, right: Floats, counted: Flags) ->
         records.frame,
         np.stack([right.sum(axis=1), counted.sum(axis=1).astype(np.float64)], axis=1),
         ratio(100.0),
-        _joint_parts(rule, records, right, counted),
+        _joint_parts(rule, right, counted),
     )
 
 
