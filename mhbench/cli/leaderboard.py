@@ -150,3 +150,46 @@ def check(
         with summary.open("a", encoding="utf-8") as file:
             file.write(as_summary(gate))
     return 0 if gate.passed else 3
+
+
+@command.command()
+@click.argument("platform", type=click.Choice(["evalai", "codabench"]))
+@click.argument("protocol")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
+@click.option("--data", type=click.Path(path_type=Path), help="Pack these shards as the ground truth.")
+@click.option("--title", default="", help="Of the challenge.")
+@click.option("--image", default="python:3.11", show_default=True, help="Docker image that Codabench uses.")
+@click.option(
+    "--requirement", default="", help="What pip installs there.  [default: this version of mhbench]"
+)
+@click.option("--start", default="", metavar="YYYY-MM-DD", help="First day.  [default: today]")
+def bridge(
+    platform: str,
+    protocol: str,
+    out: Path,
+    data: Path | None,
+    title: str,
+    image: str,
+    requirement: str,
+    start: str,
+) -> None:
+    """Write the bundle of a challenge on EvalAI or Codabench, whose scoring then is `mhbench evaluate`.
+
+    \b
+    mhbench leaderboard bridge evalai panoptic/generic --out challenge --data shards
+    mhbench leaderboard bridge codabench panoptic/generic --out competition --data shards
+    """
+    from mhbench import __version__  # noqa: PLC0415 - see add
+    from mhbench.leaderboard.bridges import write_bridge  # noqa: PLC0415
+
+    written = write_bridge(
+        "evalai" if platform == "evalai" else "codabench",
+        protocol,
+        out,
+        data=data,
+        title=title,
+        image=image,
+        requirement=requirement or f"mhbench=={__version__}",
+        start=start,
+    )
+    click.echo(f"{len(written)} files in {out}" + ("" if data else "; add the shards as ground truth"))
