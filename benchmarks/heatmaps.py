@@ -1,8 +1,8 @@
 """Volumetric heatmaps at 40 people, 14 x 316 x 135 x 240, sigma 2: rendering and peaks, side by side.
 
-Frames come from a list in memory. Peers are the documented algorithms of the reference in their documented
-form: one numpy patch per joint, a volume per joint type, all stacked; peaks by comparing the volume with
-its shifts.
+Frames come from a list in memory (`heatmap_shards.py` reads them from files). Peers are the documented
+algorithms of the reference in their documented form: one numpy patch per joint, a volume per joint type, all
+stacked; peaks by comparing the volume with its shifts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from measuring import Contender
 from mhbench.heatmaps import Grid, HeatmapBuffer, centres, peaks, peaks_sparse, render, render_sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -45,21 +45,28 @@ GRID = Grid(
 )
 
 
-def walk(rng: np.random.Generator, frames: int) -> list[Centres]:
-    """Consecutive frames at 30 per second: people 5 to 60 m away walk at about 1.4 m/s, limbs swing."""
+def walking_joints(
+    rng: np.random.Generator, frames: int
+) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Consecutive frames at 30 per second: people 5 to 60 m away walk at about 1.4 m/s, limbs swing.
+
+    Yields (P, J, 2) px and (P, J, 3) m.
+    """
     depth = rng.uniform(5, 60, PEOPLE)
     place = np.column_stack([rng.uniform(-0.8, 0.8, PEOPLE) * depth, np.zeros(PEOPLE), depth])
     body = rng.normal(0, 1, (PEOPLE, GRID.channels, 3)) * (0.25, 0.5, 0.2)
     heading = rng.uniform(0, 2 * np.pi, PEOPLE)
     step = 1.4 / 30 * np.column_stack([np.cos(heading), np.zeros(PEOPLE), np.sin(heading)])
     phase = rng.uniform(0, 2 * np.pi, (PEOPLE, GRID.channels, 1))
-    sequence = []
     for frame in range(frames):
         swing = 0.2 * np.sin(2 * np.pi * frame / 30 + phase)
         joints3d = (place + frame * step)[:, None] + body + swing
-        joints2d = 1158 * joints3d[..., :2] / joints3d[..., 2:] + (960, 540)
-        sequence.append(centres(GRID, joints2d, joints3d))
-    return sequence
+        yield 1158 * joints3d[..., :2] / joints3d[..., 2:] + (960, 540), joints3d
+
+
+def walk(rng: np.random.Generator, frames: int) -> list[Centres]:
+    """The centres of walking people (see `walking_joints`)."""
+    return [centres(GRID, joints2d, joints3d) for joints2d, joints3d in walking_joints(rng, frames)]
 
 
 def reference_render(located: Centres) -> Volume:

@@ -76,9 +76,10 @@ def locate(
     inside = np.all((pixels >= 0) & (pixels <= (grid.width, grid.height)), axis=-1)
     drawn = inside & (depth_index >= _INT16.min) & (depth_index <= _INT16.max)
     person, joint = np.nonzero(drawn)
-    columns_rows = np.rint(pixels[drawn] / grid.stride)
-    rows = np.column_stack([joint, depth_index[drawn], columns_rows[:, 1], columns_rows[:, 0]])
-    located = rows.astype(np.int16)
+    located = np.zeros((len(joint), 4), dtype=np.int16)
+    located[:, 0] = joint
+    located[:, 1] = depth_index[drawn]
+    located[:, 3:1:-1] = np.rint(pixels[drawn] / grid.stride)
     in_grid = np.all((located >= 0) & (located < grid.shape), axis=1)
     return Located(located, person, joint, in_grid)
 
