@@ -15,9 +15,9 @@ import numpy as np
 from mhbench import __version__
 from mhbench.errors import PredictionError, UsageError
 from mhbench.frame_selection import as_one_view, expected_frames
-from mhbench.predictions.coverage import predicted_rows
+from mhbench.predictions.coverage import frames_without_truth, predicted_rows
 from mhbench.predictions.reading import read_predictions
-from mhbench.protocols import resolve_protocol, with_options
+from mhbench.protocols import ANY, resolve_protocol, with_options
 from mhbench.result_making import make_result
 from mhbench.scoring.scored import Choices, kind_of_scoring
 from mhbench.shards.reading import open_shards
@@ -100,7 +100,8 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
     # formats without a data set of their own (COCO results) take that of the full protocol name
-    predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
+    named = protocol.partition("/")[0] if "/" in protocol else None
+    predictions = read_predictions(path, dataset=None if named == ANY else named)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
     predictions = placed(predictions, data, chosen)
     scored, gathered = score_predictions(predictions, rules, data, chosen)
@@ -127,7 +128,10 @@ def score_predictions(
     kind = kind_of_scoring(protocol.scoring)
     _check_dataset(predictions, protocol)
     kind.check(predictions, protocol)
-    gathered = _pass_over_shards(kind, predictions, protocol, data, options)
+    if protocol.frames.dataset == ANY:
+        gathered = _pass_over_predictions(kind, predictions, protocol, options)
+    else:
+        gathered = _pass_over_shards(kind, predictions, protocol, data, options)
     return kind.summarise(gathered.parts, predictions, protocol), gathered
 
 
@@ -164,7 +168,7 @@ def _check_scorable(protocol: Protocol) -> None:
 
 
 def _check_dataset(predictions: PredictionTable, protocol: Protocol) -> None:
-    if predictions.dataset != protocol.frames.dataset:
+    if protocol.frames.dataset not in {predictions.dataset, ANY}:
         raise PredictionError(
             f"{predictions.source}: the predictions are of the data set {predictions.dataset!r}",
             expected=f"{protocol.frames.dataset!r}, the data set of {protocol.name}",
@@ -209,6 +213,22 @@ def _pass_over_shards(
         if entry.item in items and entry.frames:
             gathered.excluded[entry.reason] = gathered.excluded.get(entry.reason, 0) + entry.frames
     return gathered
+
+
+def _pass_over_predictions(
+    kind: Kind, predictions: PredictionTable, protocol: Protocol, options: EvaluationOptions
+) -> Pass:
+    """Score the frames of the predictions themselves, whatever they are of."""
+    if not predictions.frame_count:
+        raise UsageError(
+            f"{predictions.source}: there is no frame to score",
+            expected=f"predicted frames: {protocol.name} scores all there are",
+            action="predict some frames",
+        )
+    choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate)
+    table = frames_without_truth(predictions)
+    part = kind.score(table, predictions, np.arange(predictions.frame_count), protocol, choices)
+    return Pass(parts=[part], frame_ids=table.frames["id"].tolist())
 
 
 def _check_found(found: npt.NDArray[np.bool_], predictions: PredictionTable, data: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 Names = tuple[str, ...]
+ANY: Final = "any"
+"""The data set of protocols that need predictions and no ground truth."""
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,6 +18,8 @@ class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class FrameRule(_Rule, frozen=True, kw_only=True):
     """Which converted frames are expected. Empty lists mean all; strides refer to raw indices.
+
+    The data set `any` has no shards: the frames of the predictions are all there is.
 
     Attributes:
         subjects: names of the people filmed.
@@ -162,6 +166,8 @@ class MetricRule(_Rule, frozen=True, kw_only=True):
         inclusive: whether an error equal to the threshold is right.
         step_mm, closed, area: grid of an AUC, whether its last threshold belongs to it, and the rule.
         easy_below: of ap_easy and ap_medium: crowd index that divides them.
+        mode: of collisions: exact, or as CRMH's code computes them under the torch of its release or a
+            current one.
     """
 
     name: str
@@ -178,6 +184,7 @@ class MetricRule(_Rule, frozen=True, kw_only=True):
     closed: bool = True
     area: Literal["mean", "trapezoid"] = "mean"
     easy_below: float = 0.2
+    mode: Literal["exact", "crmh-torch11", "crmh-now"] = "exact"
 
 
 class AveragingRule(_Rule, frozen=True, kw_only=True):
@@ -238,7 +245,7 @@ class Protocol(_Rule, frozen=True, kw_only=True):
     source: str
     about: str
     refused: str = ""
-    scoring: Literal["poses", "joints", "keypoints", "roots", "world"] = "poses"
+    scoring: Literal["poses", "joints", "keypoints", "roots", "world", "coherence"] = "poses"
     frames: FrameRule
     truth: TruthRule = TruthRule()
     prediction: PredictionRule = PredictionRule()

@@ -19,6 +19,7 @@ from mhbench.datasets.manifest import dataset_manifest
 from mhbench.errors import ManifestError, UsageError
 from mhbench.manifests import manifest_names, manifest_path, read_manifest
 from mhbench.protocol_rules import (
+    ANY,
     AveragingRule,
     FrameRule,
     MatchingRule,
@@ -32,6 +33,7 @@ from mhbench.protocol_rules import (
 from mhbench.skeletons import skeleton
 
 __all__ = [
+    "ANY",
     "AveragingRule",
     "FrameRule",
     "MatchingRule",
@@ -241,6 +243,8 @@ def protocol_hash(protocol: Protocol, frame_lists: Mapping[str, tuple[int, ...]]
 
 def _skeletons(protocol: Protocol) -> list[str]:
     """Skeletons by which the joint names of a protocol are read: a name may mean another point elsewhere."""
+    if protocol.frames.dataset == ANY:
+        return []
     manifest, truth = dataset_manifest(protocol.frames.dataset), protocol.truth
     names = {manifest.skeleton}
     names |= {manifest.joint_sets[one] for one in (truth.joint_set, truth.pixel_set) if one}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.frames import FrameTable
 from mhbench.predictions.table import frame_key
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
 
 _EXAMPLES: Final = 5
@@ -56,6 +56,32 @@ def predicted_rows(table: FrameTable, row_of: Mapping[str, int]) -> npt.NDArray[
         for frame in np.flatnonzero(rows < 0).tolist():
             rows[frame] = row_of.get(frame_key(str(names[frame])), -1)
     return rows
+
+
+def frames_without_truth(predictions: PredictionTable) -> FrameTable:
+    """The frames of a predictions file as a table without people: for scores that need no ground truth.
+
+    An id that is not `<sequence>/<camera>/<index>` is a sequence of one frame.
+    """
+    ids = predictions.frame_ids.tolist()
+    parts = [one.rpartition("/") for one in ids]
+    named = [
+        bool(head.rpartition("/")[2]) and index.isascii() and index.isdigit() for head, _, index in parts
+    ]
+    heads = [head.rpartition("/") for head, _, _ in parts]
+    sequence = [head[0] if ok else one for one, head, ok in zip(ids, heads, named, strict=True)]
+    frames = {
+        "id": predictions.frame_ids,
+        "sequence": np.array(sequence, dtype=np.str_),
+        "camera": np.array(
+            [head[2] if ok else "0" for head, ok in zip(heads, named, strict=True)], dtype=np.str_
+        ),
+        "index": np.array(
+            [int(part[2]) if ok else 0 for part, ok in zip(parts, named, strict=True)], dtype=np.int64
+        ),
+    }
+    start = np.zeros(len(ids) + 1, dtype=np.int64)
+    return FrameTable(predictions.dataset, "all", "smpl_24", frames, start, persons={})
 
 
 def cover(predictions: PredictionTable, data: Path) -> Coverage:

@@ -10,6 +10,7 @@ joint_protocols.py     joints whoever they belong to (JTA)
 keypoint_protocols.py  average precision of 2D keypoints (CrowdPose, OCHuman)
 root_protocols.py      average precision of root positions (RootNet)
 world_protocols.py     several cameras at once (VoxelPose)
+coherence_protocols.py collisions of bodies (body_collisions.py), people in order of depth
 statistics.py          records -> additive statistics of each metric
 intervals.py           statistics -> values, groups, resampling units, breakdowns
 """

@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, str]] = {
     "keypoints": "mhbench.scoring.keypoint_protocols",
     "roots": "mhbench.scoring.root_protocols",
     "world": "mhbench.scoring.world_protocols",
+    "coherence": "mhbench.scoring.coherence_protocols",
 }
 
 

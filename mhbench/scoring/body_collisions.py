@@ -1,0 +1,150 @@
+"""Collisions of predicted bodies, frame by frame: from vertices, or SMPL parameters with a translation."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mhbench.datasets.raw.body_models import body_model_path, read_body_model
+from mhbench.errors import MissingInputError, PredictionError
+from mhbench.metrics.interpenetration import collisions
+from mhbench.scoring.bodies import AT_ONCE, body_vertices, predicted_bodies
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from mhbench.bodies import Gender
+    from mhbench.predictions.table import PredictionTable
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+SUMS: Final = ("frames", "pairs", "vertices", "depth_mm", "litres")
+"""Columns of `FrameCollisions.sums`."""
+_MODELS: Final[tuple[Gender, ...]] = ("neutral", "female", "male")  # all have the same faces
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameCollisions:
+    """Collisions in F frames.
+
+    Attributes:
+        sums: (F, 5) 1 where anybody collides, pairs, vertices inside, their summed depths, litres shared;
+            vertices and depths are NaN in a CRMH mode, which knows none.
+        deepest_mm: (F,) the deepest vertex, 0 where there is none.
+        people: people with a mesh, in all frames.
+        without_mesh: people without one, or with coordinates that are not finite.
+        candidates: pairs whose bounding boxes meet.
+    """
+
+    sums: Floats
+    deepest_mm: Floats
+    people: int
+    without_mesh: int
+    candidates: int
+
+
+def has_meshes(predictions: PredictionTable) -> bool:
+    """Whether any person has a mesh with a place in the camera's space."""
+    columns = predictions.persons
+    placed = "vertices" in columns or {"smpl_pose", "smpl_transl"} <= set(columns)
+    return predictions.space == "camera" and placed
+
+
+def frame_collisions(
+    predictions: PredictionTable, rows: Ints, mode: str, min_score: float | None, folder: Path
+) -> FrameCollisions:
+    """Who collides with whom in some frames.
+
+    Args:
+        predictions: with meshes (`has_meshes`).
+        rows: (F,) row of each frame in the predictions, -1 = not predicted.
+        mode: as `mhbench.metrics.collisions`.
+        min_score: people with a lower score are left out.
+        folder: of the body models, whose faces join the vertices.
+
+    Raises:
+        PredictionError: the meshes are no SMPL bodies.
+        MissingInputError: there is no model file.
+    """
+    faces = _faces(predictions, folder)
+    sums, deepest = np.zeros((len(rows), len(SUMS))), np.zeros(len(rows))
+    people = without_mesh = candidates = 0
+    batch: Ints = np.zeros(0, dtype=np.int64)
+    meshes: Floats = np.zeros((0, int(faces.max()) + 1, 3))
+    for frame, row in enumerate(rows.tolist()):
+        persons = _persons(predictions, row, min_score)
+        if not np.isin(persons, batch).all():
+            batch = _next_batch(predictions, rows[frame:], min_score)
+            meshes = _meshes(predictions, batch, folder)
+        found = collisions(meshes[np.searchsorted(batch, persons)], faces, mode=mode)
+        inside = np.nan if found.colliding_vertices is None else float(found.colliding_vertices)
+        depth = 0.0 if inside == 0 else found.penetration_mm * inside
+        sums[frame] = (len(found.pairs) > 0, len(found.pairs), inside, depth, found.overlap_litres)
+        deepest[frame] = np.nan_to_num(found.penetration_max_mm)
+        people += found.people
+        without_mesh += found.excluded
+        candidates += found.candidates
+    return FrameCollisions(sums, deepest, people, without_mesh, candidates)
+
+
+def _persons(predictions: PredictionTable, row: int, min_score: float | None) -> Ints:
+    """Rows of the people of a frame who are counted."""
+    if row < 0:
+        return np.zeros(0, dtype=np.int64)
+    people = predictions.people(row)
+    persons = np.arange(people.start, people.stop)
+    if min_score is None or "score" not in predictions.persons:
+        return persons
+    return persons[~(predictions.persons["score"][persons] < min_score)]
+
+
+def _next_batch(predictions: PredictionTable, rows: Ints, min_score: float | None) -> Ints:
+    """People of the next frames whose meshes are made together, sorted; those of the first one at least."""
+    chosen = [_persons(predictions, int(rows[0]), min_score)]
+    for row in rows[1:].tolist():
+        persons = _persons(predictions, row, min_score)
+        if sum(map(len, chosen)) + len(persons) > AT_ONCE:
+            break
+        chosen.append(persons)
+    return np.unique(np.concatenate(chosen))
+
+
+def _meshes(predictions: PredictionTable, persons: Ints, folder: Path) -> Floats:
+    """(P, V, 3) m in the camera's frame; NaN for a person without a mesh."""
+    columns = predictions.persons
+    if "vertices" in columns:
+        return columns["vertices"][persons].astype(np.float64)
+    posed = body_vertices(predicted_bodies(predictions).select(persons), folder)
+    return posed + columns["smpl_transl"][persons, None]
+
+
+def _faces(predictions: PredictionTable, folder: Path) -> Ints:
+    count = predictions.persons["vertices"].shape[1] if "vertices" in predictions.persons else None
+    faces, vertices = _model_faces(folder)
+    if count is not None and (predictions.topology not in {None, "smpl"} or count != vertices):
+        raise PredictionError(
+            f"{predictions.source}: vertices are {count} of the topology {predictions.topology or 'smpl'!r}",
+            expected=f"{vertices} vertices in the order of the SMPL model, whose faces join them",
+            action="write the vertices of an SMPL body, or its parameters",
+        )
+    return faces
+
+
+@functools.lru_cache(maxsize=2)
+def _model_faces(folder: Path) -> tuple[Ints, int]:
+    """Faces of the SMPL model, and how many vertices it has: of any gender."""
+    for gender in _MODELS:
+        try:
+            model = read_body_model(body_model_path(folder, gender), gender)
+        except MissingInputError:
+            if gender == _MODELS[-1]:
+                raise
+            continue
+        return model.faces, len(model.v_template)
+    raise AssertionError
