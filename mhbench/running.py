@@ -13,8 +13,8 @@ from mhbench.errors import UsageError
 from mhbench.frames import JointFlag
 from mhbench.heatmaps.body_association import associate_by_body, body_distances
 from mhbench.heatmaps.camera_space import to_camera
-from mhbench.heatmaps.decoding import peaks
-from mhbench.heatmaps.rendering import HeatmapBuffer
+from mhbench.heatmaps.decoding import peaks_sparse
+from mhbench.heatmaps.rendering import render_sparse
 from mhbench.predictions.table import PredictionTable
 from mhbench.shards.reading import open_shards
 from mhbench.skeletons import skeleton
@@ -71,15 +71,13 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
     distances = body_distances(_labelled_joints(table) for table in shards.tables())
 
     def frames() -> Iterator[Predicted]:
-        buffer: HeatmapBuffer | None = None
         number = 0
         for table in shards.tables():
             for row in range(table.frame_count):
                 frame = shards[number]
                 grid = frame.grid(joints)
-                if buffer is None or buffer.grid != grid:
-                    buffer = HeatmapBuffer(grid)
-                found, confidence = peaks(frame.heatmaps(joints, out=buffer))
+                # the voxels that are not zero: the same peaks, and no volume of hundreds of megabytes
+                found, confidence = peaks_sparse(*render_sparse(grid, frame.centres(joints)), grid.shape)
                 points = to_camera(grid, found, table.camera(row))
                 known = np.isfinite(points).all(axis=1)
                 people = associate_by_body(

@@ -64,7 +64,10 @@ _SHORT: Final = {
 _FOLDERS: Final = {"official": "MyPoseFeatures/", "renamed": "Poses_"}
 _MILLIMETRES: Final = 1000.0
 _CDF_FLOAT: Final = 44
-_FURTHER_OFF: Final = 1.5  # metres
+_DISTANCE: Final = 5.0  # metres from a camera to the middle of the room, at the height of a pelvis
+_MIDDLE: Final = (0.0, 0.0, 0.95)
+_LARGEST_ROOM: Final = 1.2  # metres from its middle, as far as an actor walks
+FOCAL: Final = 1147.0  # px, between those of the real cameras, which are 1145 to 1150
 
 
 def write(
@@ -124,8 +127,7 @@ def as_filmed(scene: Scene) -> Scene:
     """The scene with everybody present, in the middle of the room, and with cameras that Human3.6M can have.
 
     Every person is a take of their own. The first four cameras get the names and image sizes of Human3.6M,
-    with the same horizontal angle of view and the data set's lens model, and stand further off, as its room
-    is larger.
+    its focal length and its lens model, and stand five metres from the middle.
 
     Raises:
         UsageError: the scene has fewer than four cameras.
@@ -138,13 +140,14 @@ def as_filmed(scene: Scene) -> Scene:
         )
     cameras = {}
     for name, height, camera in zip(CAMERAS, HEIGHTS, scene.cameras.values(), strict=False):
-        scale = WIDTH / camera.width
-        K = camera.K * np.array([[scale], [scale], [1.0]])
-        K[1, 2] += (height - scale * camera.height) / 2
-        t = camera.t + np.array([0.0, 0.0, _FURTHER_OFF])
+        K = np.array([[FOCAL, 0.0, WIDTH / 2], [0.0, FOCAL, height / 2], [0.0, 0.0, 1.0]])
+        depth = (camera.R @ np.array(_MIDDLE) + camera.t)[2]
+        t = camera.t + np.array([0.0, 0.0, _DISTANCE - depth])
         cameras[name] = replace(camera, K=K, lens="human36m", t=t, width=WIDTH, height=height)
     pelvis = scene.pelvis.copy()
     pelvis[..., :2] -= pelvis[..., :2].mean(axis=0)
+    farthest = np.hypot(pelvis[..., 0], pelvis[..., 1]).max(axis=0)
+    pelvis[..., :2] *= np.minimum(1.0, _LARGEST_ROOM / np.maximum(farthest, _LARGEST_ROOM))[:, None]
     return replace(scene, cameras=cameras, pelvis=pelvis, present=np.ones_like(scene.present))
 
 
