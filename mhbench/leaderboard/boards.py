@@ -6,7 +6,7 @@ from collections.abc import Mapping  # noqa: TC003 - dataclasses and readers wan
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mhbench.leaderboard.ranking import lower_is_better, ranks
+from mhbench.leaderboard.ranking import family, lower_is_better, ranks
 from mhbench.leaderboard.rows import published_board_rows, verified_row
 from mhbench.protocol_words import protocol_in_words
 from mhbench.protocols import load_protocol, protocol_hash, protocol_names
@@ -43,8 +43,8 @@ class BoardView:
         protocol: None = this version does not have it; only published figures then.
         board: None = nothing is stored for it.
         words: every choice of the protocol; empty without it, or if the board's rules are another version's.
-        columns: metrics, the protocol's first one first.
-        rows: best first by the first metric, those that are not ranked last.
+        columns: metrics, in the protocol's order.
+        rows: best first by the headline metric, those that are not ranked last.
         ranks: metric -> rank of every row.
     """
 
@@ -55,6 +55,11 @@ class BoardView:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     ranks: Mapping[str, tuple[int | None, ...]]
+
+    @property
+    def headline(self) -> Column:
+        """The metric a board is sorted by: the first one, or the F1 that precision and recall lead up to."""
+        return _headline(self.columns)
 
     def count(self, source: str) -> int:
         """Rows that are verified, or published."""
@@ -117,11 +122,16 @@ def _column(rows: list[Row], metric: str) -> Column:
     )
 
 
+def _headline(columns: tuple[Column, ...]) -> Column:
+    halves = family(columns[0].metric) in {"precision", "recall"}
+    return next((one for one in columns if halves and family(one.metric) == "f1"), columns[0])
+
+
 def _order(rows: list[Row], columns: tuple[Column, ...], ranking: dict[str, list[int | None]]) -> list[int]:
-    """By the first metric: ranked rows by value, then the others by value, then those without one."""
+    """By the headline metric: ranked rows by value, then the others by value, then those without one."""
     if not columns:
         return list(range(len(rows)))
-    first = columns[0]
+    first = _headline(columns)
 
     def place(number: int) -> tuple[bool, bool, float]:
         cell = rows[number].cells.get(first.metric)

@@ -115,15 +115,16 @@ def _choices(rows: tuple[Row, ...]) -> dict[str, list[str]]:
         "training": sorted({name for row in rows for name in row.training}),
         "backbone": sorted({row.backbone for row in rows if row.backbone}),
         "year": sorted({str(row.year) for row in rows if row.year}, reverse=True),
+        "source": sorted({row.source for row in rows}, reverse=True),
     }
 
 
 def _best(view: BoardView) -> str:
     """The first verified row that is ranked, with its number."""
     for row in view.rows:
-        if row.source == "verified" and is_ranked(row, view.columns[0].metric):
-            one = row.cells[view.columns[0].metric]
-            return f"{row.model}: {one.text} {one.unit} {view.columns[0].metric}"
+        if row.source == "verified" and is_ranked(row, view.headline.metric):
+            one = row.cells[view.headline.metric]
+            return f"{row.model}: {one.text} {one.unit} {view.headline.metric}"
     return ""
 
 

@@ -137,7 +137,7 @@ def markdown_cell(value: object) -> str:
 
 
 def _rank(view: BoardView, place: int) -> str:
-    found = view.ranks[view.columns[0].metric][place] if view.columns else None
+    found = view.ranks[view.headline.metric][place] if view.columns else None
     return str(found or "-")
 
 

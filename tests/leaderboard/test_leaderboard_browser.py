@@ -17,6 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not BINARY.exists(), reason=f"{BINARY} is not installed (Debian package chromium)"),
 ]
 
+MIXED = "panoptic/zanfir-loco"  # papers print figures of it
 ROWS = "[...document.querySelector('table tbody').rows]"
 MODELS = f"{ROWS}.filter(row => !row.hidden).map(row => row.dataset.model)"
 RANKS = f"{ROWS}.map(row => row.cells[0].textContent)"
@@ -35,6 +36,8 @@ def site(tmp_path_factory):
     for model, level, facts, fields in made:
         path = saved(folder, made_result(model, level, **fields))
         add_entry(folder / "store", path, added="2026-01-02", **facts)
+    mixed = made_result("mine", 70.0, protocol=MIXED)
+    add_entry(folder / "store", saved(folder, mixed), added="2026-01-02")
     return build_site(folder / "store", folder / "site").parent
 
 
@@ -101,7 +104,6 @@ def test_what_is_missing_comes_last_in_both_directions(page):
         ("training", "not stated", ["delta"]),
         ("backbone", "HRNet-32", ["beta", "gamma"]),
         ("year", "2021", ["alpha"]),
-        ("source", "published", []),
         ("find", "ALPH", ["alpha"]),
     ],
 )
@@ -115,6 +117,17 @@ def test_filters_keep_what_fits_say_how_many_and_can_be_shared(page, site, name,
     page.run("document.forms[0].reset()")
     page.run("new Promise(done => setTimeout(done, 20))")
     assert len(page.run(MODELS)) == 4
+
+
+def test_verified_and_published_rows_stand_in_one_ranking_and_can_be_told_apart(page, site):
+    page.open(site / MIXED / "index.html")
+    together = page.run(MODELS)
+    assert together[:2] == ["LoCO(2)+", "mine"]
+    assert page.run(RANKS)[:2] == ["1", "1"]  # 69 mm lies inside the interval around 70 mm
+    choose(page, "source", "verified")
+    assert page.run(MODELS) == ["mine"]
+    choose(page, "source", "published")
+    assert page.run(MODELS) == [model for model in together if model != "mine"]
 
 
 def test_the_keyboard_reaches_and_uses_everything(page):

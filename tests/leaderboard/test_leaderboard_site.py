@@ -193,3 +193,22 @@ def test_a_thousand_entries_are_built_in_seconds(thousand, tmp_path):
     page = (site / PROTOCOL / "index.html").read_bytes()
     assert page.count(b"<tr data-model") == 1000
     assert len(page) < 4_000_000
+
+
+def test_a_board_of_precision_and_recall_is_sorted_by_f1(site):
+    content = json.loads((site / "leaderboard.json").read_text())
+    (board,) = [one for one in content["boards"] if one["protocol"] == "jta/test"]
+    assert board["metrics"][0]["name"] == "precision.joint@0.4m"
+    ranked = [row["metrics"]["f1.joint@0.4m"] for row in board["rows"] if row["standing"] == "ranked"]
+    assert [one["rank"] for one in ranked] == sorted(one["rank"] for one in ranked)
+    assert ranked[0]["value"] == max(one["value"] for one in ranked)
+
+
+def test_what_the_repository_publishes_is_whole_and_says_that_it_is_synthetic():
+    from pathlib import Path
+
+    from mhbench.leaderboard.store import read_boards
+
+    boards = read_boards(Path(__file__).parents[2] / "reports" / "leaderboard")
+    assert {entry.name for one in boards for entry in one.entries} == {"gt", "gt-heatmaps", "noisy"}
+    assert all("synthetic" in one.board.own_data for one in boards)
