@@ -4,7 +4,7 @@ BIN := .venv/bin
 EXTRAS := models,body,mesh,video,zstd,dask,fast-coco,parquet,fit
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.numba_cache
 
-.PHONY: demo test test-quick test-browser lint format bench clean
+.PHONY: demo test test-quick test-browser lint format bench leaderboard clean
 
 demo: .venv/core
 	$(BIN)/mhbench demo demo
@@ -32,6 +32,10 @@ bench: .venv/dev
 	for script in benchmarks/*.py; do \
 	  case $$script in benchmarks/measuring.py) ;; *) $(BIN)/python $$script || exit 1 ;; esac; \
 	done
+
+# reports/leaderboard and reports/site anew, on synthetic people
+leaderboard: .venv/core
+	MHBENCH=$(BIN)/mhbench reports/build.sh --anew
 
 .venv/bin/pip:
 	$(PYTHON) -m venv .venv
