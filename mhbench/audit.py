@@ -197,9 +197,13 @@ def _conventions(
     return tuple(rows), tuple(impossible)
 
 
+def _replaces_metrics(one: Convention) -> bool:
+    return not {"metric", "metric_of"}.isdisjoint(one.patch)
+
+
 def _is_own(one: Convention, protocol: Protocol, changed: Protocol) -> bool:
     """Whether the protocol follows the convention already: its metrics are among those it has."""
-    if "metric" in one.patch:
+    if _replaces_metrics(one):
         return all(rule in protocol.metric for rule in changed.metric)
     return protocol_hash(changed) == protocol_hash(protocol)
 
@@ -211,7 +215,7 @@ def _rows(
     *,
     chosen: bool,
 ) -> Iterator[AuditRow]:
-    replaced = "metric" in one.patch
+    replaced = _replaces_metrics(one)
     for name, (number, unit) in numbers.items():
         family = name.partition("@")[0]
         if not replaced and family not in one.against:
