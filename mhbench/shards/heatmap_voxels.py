@@ -157,7 +157,7 @@ def _put_dense(
         dtype=np.float32,
         chunks=(1, 1, *grid.shape[1:]),
         track_times=False,
-        **layout.filters(compression),
+        **layout.filters(compression, gzip_level=layout.VOXEL_GZIP_LEVEL),
     )
     # one joint at a time: a chunk is a joint, and one that nobody has is not written at all
     for row, (_, centres) in enumerate(frames_of(store)):

@@ -4,6 +4,7 @@ import builtins
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,24 @@ def test_an_epoch_visits_all_frames_in_the_order_of_the_seed(shards, raw, worker
         ]
         number = int(order.frames(epoch)[3])
         assert np.array_equal(batches[0].transforms[3].matrix, samples[epoch, number].transform.matrix)
+
+
+def test_the_documented_training_runs_and_continues(shards, raw):
+    document = (Path(__file__).parents[2] / "docs" / "heatmaps.md").read_text(encoding="utf-8")
+    names = {}
+    exec(document.partition("## Training")[2].split("```python\n")[1].partition("```")[0], names)  # noqa: S102 - our own
+    seen = []
+
+    def step(images, volumes):
+        assert images.shape == (4, 3, 64, 96)
+        assert volumes.shape == (4, 14, 24, 8, 12)
+        seen.append(float(volumes.sum()))
+        return 1.0
+
+    state = names["train"](shards, raw, step, 4)
+    assert (len(seen), state["sigma"]["sigma"]) == (24, 4)
+    assert names["train"](shards, raw, step, 5, state)["loader"]["epoch"] == 5
+    assert len(seen) == 30
 
 
 @pytest.mark.parametrize("workers", [0, 2])
