@@ -177,21 +177,25 @@ def _squared_distance(
     nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     square = nx * nx + ny * ny + nz * nz
     uu, vv = ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz
-    if square > _THIN * _THIN * uu * vv:
-        height = nx * px + ny * py + nz * pz
-        if height * height > most * square:
-            return np.inf
-        # on the inner side of all three edges, seen along the normal
-        first = nx * (uy * pz - uz * py) + ny * (uz * px - ux * pz) + nz * (ux * py - uy * px)
-        second = nx * (py * vz - pz * vy) + ny * (pz * vx - px * vz) + nz * (px * vy - py * vx)
-        third = nx * (wy * qz - wz * qy) + ny * (wz * qx - wx * qz) + nz * (wx * qy - wy * qx)
-        if first >= 0.0 and second >= 0.0 and third >= 0.0:
-            return float(height * height / square)
-    return min(
-        _to_segment(ux, uy, uz, uu, px, py, pz),
-        _to_segment(vx, vy, vz, vv, px, py, pz),
-        _to_segment(wx, wy, wz, wx * wx + wy * wy + wz * wz, qx, qy, qz),
-    )
+    ww = wx * wx + wy * wy + wz * wz
+    if square <= _THIN * _THIN * uu * vv:
+        return min(
+            _to_segment(ux, uy, uz, uu, px, py, pz),
+            _to_segment(vx, vy, vz, vv, px, py, pz),
+            _to_segment(wx, wy, wz, ww, qx, qy, qz),
+        )
+    height = nx * px + ny * py + nz * pz
+    if height * height > most * square:
+        return np.inf
+    # the nearest point of the border is on an edge whose outer side the point is on, seen along the normal
+    nearest = np.inf
+    if nx * (uy * pz - uz * py) + ny * (uz * px - ux * pz) + nz * (ux * py - uy * px) < 0.0:
+        nearest = _to_segment(ux, uy, uz, uu, px, py, pz)
+    if nx * (py * vz - pz * vy) + ny * (pz * vx - px * vz) + nz * (px * vy - py * vx) < 0.0:
+        nearest = min(nearest, _to_segment(vx, vy, vz, vv, px, py, pz))
+    if nx * (wy * qz - wz * qy) + ny * (wz * qx - wx * qz) + nz * (wx * qy - wy * qx) < 0.0:
+        nearest = min(nearest, _to_segment(wx, wy, wz, ww, qx, qy, qz))
+    return float(height * height / square) if nearest == np.inf else float(nearest)
 
 
 @kernel

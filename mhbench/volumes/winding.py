@@ -128,21 +128,13 @@ def _count_crossings(tree: Tree, points: Floats, axes: tuple[int, int, int]) -> 
                 size += 2
                 continue
             for m in range(starts[node - leaves], starts[node - leaves + 1]):
-                p, q, s = vertices[faces[m, 0]], vertices[faces[m, 1]], vertices[faces[m, 2]]
-                result[n] += _crossing(
-                    p[row],
-                    p[column],
-                    p[depth],
-                    q[row],
-                    q[column],
-                    q[depth],
-                    s[row],
-                    s[column],
-                    s[depth],
-                    r,
-                    c,
-                    d,
-                )
+                i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
+                c0, c1, c2 = vertices[i, column], vertices[j, column], vertices[k, column]
+                if not min(c0, c1, c2) <= c <= max(c0, c1, c2):
+                    continue
+                r0, r1, r2 = vertices[i, row], vertices[j, row], vertices[k, row]
+                d0, d1, d2 = vertices[i, depth], vertices[j, depth], vertices[k, depth]
+                result[n] += _crossing(r0, c0, d0, r1, c1, d1, r2, c2, d2, r, c, d)
     return result
 
 
