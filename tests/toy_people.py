@@ -39,9 +39,13 @@ def people(frames: int, seed: int = 0, most: int = 2) -> tuple[np.ndarray, np.nd
     return (BODY + place + bend).astype(np.float32), start
 
 
-def table(frames: int = 6, *, seed: int = 0, split: str = "train", most: int = 2) -> FrameTable:
+def table(
+    frames: int = 6, *, seed: int = 0, split: str = "train", most: int = 2, scale: float = 1.0
+) -> FrameTable:
+    """Frames of people; `scale` makes the images smaller."""
     joints, start = people(frames, seed, most)
-    pixels = (joints @ K.T.astype(np.float32))[..., :2] / joints[..., 2:]
+    intrinsics = np.diag([scale, scale, 1]) @ K
+    pixels = (joints @ intrinsics.T.astype(np.float32))[..., :2] / joints[..., 2:]
     return FrameTable(
         dataset="toy",
         split=split,
@@ -51,9 +55,9 @@ def table(frames: int = 6, *, seed: int = 0, split: str = "train", most: int = 2
             "sequence": np.full(frames, f"walk{seed}"),
             "index": np.arange(frames, dtype=np.int64),
             "image": np.array([f"walk{seed}/{one:04d}.png" for one in range(frames)], dtype=np.str_),
-            "height": np.full(frames, HEIGHT, dtype=np.int32),
-            "width": np.full(frames, WIDTH, dtype=np.int32),
-            "K": np.tile(K, (frames, 1, 1)),
+            "height": np.full(frames, round(scale * HEIGHT), dtype=np.int32),
+            "width": np.full(frames, round(scale * WIDTH), dtype=np.int32),
+            "K": np.tile(intrinsics, (frames, 1, 1)),
             "distortion": np.zeros((frames, 8)),
         },
         person_start=start,
@@ -66,9 +70,9 @@ def table(frames: int = 6, *, seed: int = 0, split: str = "train", most: int = 2
     )
 
 
-def picture(joints2d: np.ndarray, depth: np.ndarray) -> np.ndarray:
+def picture(joints2d: np.ndarray, depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Dots of a colour for each joint, bright when near."""
-    image = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    image = np.zeros((*size, 3), dtype=np.uint8)
     colours = np.random.default_rng(5).integers(60, 255, (14, 3))
     for person, far in zip(joints2d, depth, strict=True):
         for colour, (u, v), z in zip(colours, np.rint(person).astype(int), far, strict=True):
@@ -76,7 +80,14 @@ def picture(joints2d: np.ndarray, depth: np.ndarray) -> np.ndarray:
     return image
 
 
-def write_toy(folder: Path, counts: dict[str, tuple[int, ...]], *, images: bool = True) -> tuple[Path, Path]:
+def write_toy(
+    folder: Path,
+    counts: dict[str, tuple[int, ...]],
+    *,
+    images: bool = True,
+    most: int = 2,
+    scale: float = 1.0,
+) -> tuple[Path, Path]:
     """Shards and raw images; `counts` are the frames of the items of each split.
 
     Returns:
@@ -88,12 +99,12 @@ def write_toy(folder: Path, counts: dict[str, tuple[int, ...]], *, images: bool 
         depth_min=0.0,
         depth_max=DEPTH,
         depth_bins=DEPTH_BINS,
-        height=HEIGHT,
-        width=WIDTH,
+        height=round(scale * HEIGHT),
+        width=round(scale * WIDTH),
     )
     for split, items in counts.items():
         for frames in items:
-            whole = table(frames, seed=seed, split=split)
+            whole = table(frames, seed=seed, split=split, most=most, scale=scale)
             path = shards / split / f"walk{seed}.h5"
             origin = Origin(
                 item=f"walk{seed}",
@@ -124,7 +135,8 @@ def write_toy(folder: Path, counts: dict[str, tuple[int, ...]], *, images: bool 
 def _write_images(raw: Path, whole: FrameTable) -> None:
     for row in range(whole.frame_count):
         rows = whole.people(row)
-        image = picture(whole.persons["joints2d"][rows], whole.persons["joints3d"][rows, :, 2])
+        size = int(whole.frames["height"][row]), int(whole.frames["width"][row])
+        image = picture(whole.persons["joints2d"][rows], whole.persons["joints3d"][rows, :, 2], size)
         path = raw / str(whole.frames["image"][row])
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)

@@ -1,0 +1,158 @@
+"""Settings of trainings: TOML files (by default `manifests/training/<model>.toml`), checked by structs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from mhbench.errors import ManifestError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Rate = Annotated[float, msgspec.Meta(gt=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class FrameChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which frames of the shards; what is not given does not restrict.
+
+    Attributes:
+        split: the data set's split.
+        sequences: names of sequences.
+        every: raw indices with the remainder `offset` by this number.
+        offset: see `every`.
+        indices: exactly these raw indices of every sequence.
+        limit: at most so many frames; 0 = all.
+    """
+
+    split: str | None = None
+    sequences: tuple[str, ...] = ()
+    every: Positive = 1
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    indices: tuple[int, ...] = ()
+    limit: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all trainings have.
+
+    Attributes:
+        learning_rate: of Adam with its default betas, without decay or schedule.
+        batch: samples per forward pass and process.
+        accumulation: forward passes per step.
+        epoch_steps: steps per epoch.
+        epochs: at most.
+        validate_every: epochs between validations.
+        save_every: epochs between checkpoints.
+        precision: fp32, fp16 or bf16 (mixed).
+        seed: of weights and data.
+        tensorboard: write its events too, where it is installed.
+        train: frames to train on.
+        validation: frames to validate on.
+    """
+
+    learning_rate: Rate = 1e-4
+    batch: Positive = 1
+    accumulation: Positive = 1
+    epoch_steps: Positive
+    epochs: Positive
+    validate_every: Positive = 1
+    save_every: Positive = 1
+    precision: Literal["fp32", "fp16", "bf16"] = "fp32"
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    tensorboard: bool = True
+    train: FrameChoice = FrameChoice()
+    validation: FrameChoice = FrameChoice()
+
+
+class AutoencoderConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of the heatmap autoencoder.
+
+    Attributes:
+        level: 1, 2 or 3.
+        sigma_start: of the Gaussians in the beginning; halved at each stall down to that of the data set.
+        patience: epochs without a better loss that make a stall.
+        least_gain: share by which a loss must be lower to be better.
+        crop: rows and columns of the volume that are trained on, around a random joint; 0 = all of it.
+        start: weights to begin with (fine-tuning).
+    """
+
+    level: Literal[1, 2, 3] = 2
+    sigma_start: Rate = 8.0
+    patience: Positive = 10
+    least_gain: Share = 0.01
+    crop: tuple[int, int] = (0, 0)
+    start: str = ""
+
+
+class PredictorConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of the code predictor.
+
+    Attributes:
+        autoencoder: weights of the frozen autoencoder, whose codes are the targets.
+        trunk: ImageNet weights of Inception v3 (torchvision's names); "" = begin with random ones.
+        width: share of the published channels.
+        start: weights to begin with (fine-tuning).
+    """
+
+    autoencoder: str = ""
+    trunk: str = ""
+    width: Rate = 1.0
+    start: str = ""
+
+
+class RefinerConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of the pose refiner. `epoch_steps` of 1 or more; a pass over JTA's poses is about 3,000.
+
+    Attributes:
+        drop: share of joints taken out.
+        drop_many: the same in the hard samples.
+        hard: share of hard samples.
+        noise_m: standard deviation of the noise on every coordinate, metres.
+    """
+
+    drop: Share = 0.2
+    drop_many: Share = 0.5
+    hard: Share = 0.25
+    noise_m: Annotated[float, msgspec.Meta(ge=0)] = 0.05
+
+
+Settings = TypeVar("Settings", bound=TrainingConfig)
+
+
+def read_config(path: Path, kind: type[Settings], changes: dict[str, str]) -> Settings:
+    """Settings of a TOML file, with some of them changed.
+
+    Args:
+        path: the file.
+        kind: the struct it must fit.
+        changes: `name` or `table.name` -> value in TOML, or plain text.
+
+    Raises:
+        ManifestError: the file is no TOML, or a setting does not exist or does not fit.
+    """
+    try:
+        content: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
+        for name, text in changes.items():
+            table = content
+            *parents, last = name.split(".")
+            for parent in parents:
+                table = table.setdefault(parent, {})
+            table[last] = _value(text)
+        return msgspec.convert(content, kind)
+    except (OSError, msgspec.MsgspecError, AttributeError) as error:
+        raise ManifestError(
+            f"{path}: {error}",
+            expected=f"the settings of {kind.__name__}: {', '.join(kind.__struct_fields__)}",
+            action="correct the file, or the name or value after --set",
+        ) from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.toml.decode(f"value = {text}".encode())["value"]
+    except msgspec.DecodeError:
+        return text

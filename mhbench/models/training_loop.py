@@ -1,0 +1,288 @@
+"""The training loop all reference models share: steps, validation, selection, checkpoints, log.
+
+Every batch is a pure function of the seed and its number, so a training that was stopped and one that was not
+see the same data; with weights, optimiser and state restored they end with the same bits (on one machine).
+
+    OUT/<kind>.safetensors        the best weights so far, with their configuration
+    OUT/state/last.safetensors    everything needed to go on
+    OUT/log.csv                   one row per epoch; the same in OUT/tensorboard where that is installed
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import torch
+
+from mhbench.errors import InputError, OutputError
+from mhbench.models.distribution import Team
+from mhbench.models.loco.checkpoints import Config, save_network
+from mhbench.models.tensor_files import read_tensors, save_tensors
+from mhbench.models.training_log import write_events, write_log
+from mhbench.progress import shown_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from torch import nn
+
+    from mhbench.models.training_config import TrainingConfig
+
+STATE: Final = "state/last.safetensors"
+LOG: Final = "log.csv"
+EVENTS: Final = "tensorboard"
+_HARMLESS: Final = ("epochs", "save_every", "tensorboard")  # settings that change no step
+
+
+class Task(Protocol):
+    """What is trained.
+
+    Attributes:
+        network: on its device.
+        best_by: the metric of the validation that selects the weights.
+        higher_is_better: its direction.
+    """
+
+    network: nn.Module
+    best_by: str
+    higher_is_better: bool
+
+    def batch(self, random: np.random.Generator) -> Any:
+        """Data of one batch: a function of the generator only (it is called ahead, in another thread)."""
+
+    def loss(self, network: nn.Module, batch: Any) -> torch.Tensor:
+        """The loss of a batch; `network` is the task's own or a wrapper around it."""
+
+    def validate(self) -> dict[str, float]:
+        """Metrics by name."""
+
+    def end_epoch(self, loss: float) -> None:
+        """Called with the mean loss of each epoch."""
+
+    def notes(self) -> dict[str, float]:
+        """What the log should say beside the loss; also what a resumed task needs to know."""
+
+    def restore(self, notes: dict[str, float]) -> None:
+        """The inverse of `notes`."""
+
+    def selectable(self) -> bool:
+        """Whether weights of now may be selected."""
+
+    def description(self, metrics: dict[str, float]) -> Config:
+        """The configuration to be stored with the weights."""
+
+
+class State(msgspec.Struct, kw_only=True):
+    """Where a training is; `rows` are those of the log."""
+
+    settings: dict[str, Any]
+    step: int = 0
+    loss_sum: float = 0.0
+    best: float | None = None
+    notes: dict[str, int | float] = {}
+    rows: list[dict[str, int | float]] = []
+    groups: list[dict[str, Any]] = []
+    scaler: dict[str, Any] = {}
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a training came to: steps done, the best value of its metric, and whether it was stopped early."""
+
+    step: int
+    best: float | None
+    finished: bool
+
+
+class Trainer:
+    """One training in one folder; going on where an earlier run with the same settings stopped.
+
+    Args:
+        task: what is trained.
+        config: how.
+        out: folder of the training.
+        device: of the network.
+        say: told about validations and checkpoints.
+
+    Raises:
+        OutputError: the folder holds a training with other settings, or cannot be written.
+        InputError: its state is damaged.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: TrainingConfig,
+        out: Path,
+        device: torch.device,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.task, self.config, self.out, self.device, self._say = task, config, out, device, say
+        self.team = Team.joined(device)
+        self.network = self.team.wrapped(task.network)
+        self.optimizer = torch.optim.Adam(task.network.parameters(), lr=config.learning_rate)
+        half = config.precision == "fp16" and device.type == "cuda"
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self.state = State(settings=msgspec.to_builtins(config))
+        if (out / STATE).exists():
+            self._load()
+
+    def run(self, *, stop_after: int | None = None, progress: bool = False) -> Outcome:
+        """Train to the end, to a signal (SIGTERM, Ctrl-C) or for some steps; the state is saved in any case.
+
+        Args:
+            stop_after: steps of this run.
+            progress: show progress on stderr.
+        """
+        config = self.config
+        total = config.epochs * config.epoch_steps
+        last = total if stop_after is None else min(total, self.state.step + stop_after)
+        shown = total if progress and self.team.leads else 0
+        self.task.network.train()
+        with (
+            _stop_asked(active=self.team.size == 1) as asked,
+            ThreadPoolExecutor(1) as ahead,
+            shown_progress("train", shown, lambda: self.state.step),
+        ):
+            waiting = ahead.submit(self._batches, self.state.step)
+            while self.state.step < last and not asked.is_set():
+                batches = waiting.result()
+                waiting = ahead.submit(self._batches, self.state.step + 1)
+                self._step(batches)
+                if self.state.step % config.epoch_steps == 0:
+                    self._end_epoch()
+            waiting.cancel()
+        self._save()
+        return Outcome(self.state.step, self.state.best, self.state.step >= total)
+
+    def _batches(self, step: int) -> list[Any]:
+        first = (step * self.team.size + self.team.rank) * self.config.accumulation
+        return [
+            self.task.batch(np.random.default_rng((self.config.seed, first + n)))
+            for n in range(self.config.accumulation)
+        ]
+
+    def _step(self, batches: list[Any]) -> None:
+        autocast = self.config.precision != "fp32"
+        dtype = torch.float16 if self.config.precision == "fp16" else torch.bfloat16
+        total = 0.0
+        for number, batch in enumerate(batches, 1):
+            with (
+                self.team.gathering(self.network, last=number == len(batches)),
+                torch.autocast(self.device.type, dtype=dtype, enabled=autocast),
+            ):
+                loss = self.task.loss(self.network, batch) / len(batches)
+                self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        if not np.isfinite(total):
+            raise InputError(
+                f"the loss is {total} at step {self.state.step}",
+                expected="a finite loss",
+                action="lower learning_rate, or use --precision bf16 or fp32; the last checkpoint is intact",
+            )
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.state.step += 1
+        self.state.loss_sum += total
+
+    def _end_epoch(self) -> None:
+        config, state = self.config, self.state
+        epoch = state.step // config.epoch_steps
+        loss = self.team.mean(state.loss_sum / config.epoch_steps)
+        state.loss_sum = 0.0
+        row: dict[str, int | float] = {"epoch": epoch, "step": state.step, "loss": loss, **self.task.notes()}
+        if epoch % config.validate_every == 0 or epoch == config.epochs:
+            row |= self._validated()
+        self.task.end_epoch(loss)
+        state.rows.append(row)
+        if self.team.leads and config.tensorboard:
+            write_events(self.out / EVENTS, row)
+        if self.team.leads and (epoch % config.save_every == 0 or epoch == config.epochs):
+            self._save()
+
+    def _validated(self) -> dict[str, float]:
+        """Validate, and keep the weights if they are the best so far."""
+        metrics: dict[str, float] = {}
+        if self.team.leads:
+            self.task.network.eval()
+            with torch.inference_mode():
+                metrics = self.task.validate()
+            self.task.network.train()
+            self._say(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+            value, best = metrics[self.task.best_by], self.state.best
+            better = best is None or (value > best if self.task.higher_is_better else value < best)
+            if better and self.task.selectable():
+                self.state.best = value
+                description = self.task.description(metrics)
+                save_network(self.out / f"{description.kind}.safetensors", self.task.network, description)
+        self.team.wait()
+        return metrics
+
+    def _save(self) -> None:
+        """Write state and log; each appears whole or not at all."""
+        if not self.team.leads:
+            return
+        optimizer = self.optimizer.state_dict()
+        self.state.groups, self.state.scaler = optimizer["param_groups"], self.scaler.state_dict()
+        self.state.notes = self.task.notes()
+        tensors = {f"network.{name}": one for name, one in self.task.network.state_dict().items()}
+        for number, slots in optimizer["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": one for name, one in slots.items()}
+        save_tensors(self.out / STATE, tensors, msgspec.to_builtins(self.state))
+        write_log(self.out / LOG, self.state.rows)
+
+    def _load(self) -> None:
+        path = self.out / STATE
+        tensors, about = read_tensors(path)
+        try:
+            state = msgspec.json.decode(about or b"", type=State)
+        except msgspec.DecodeError as error:
+            raise InputError(
+                f"{path} is no state of a training: {error}",
+                expected="a file this version wrote",
+                action="train in another folder",
+            ) from error
+        wanted = msgspec.json.decode(msgspec.json.encode(self.state.settings))
+        changed = [name for name in wanted if state.settings.get(name) != wanted[name]]
+        if refused := [name for name in changed if name not in _HARMLESS]:
+            raise OutputError(
+                f"{self.out} holds a training with {refused[0]} = {state.settings.get(refused[0])!r}",
+                expected=f"{wanted[refused[0]]!r}",
+                action="train in another folder, or give the settings it began with",
+            )
+        state.settings = self.state.settings
+        self.state = state
+        network = {name.removeprefix("network."): one for name, one in tensors.items() if name[0] == "n"}
+        self.task.network.load_state_dict(network)
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        for name, one in tensors.items():
+            if name.startswith("optimizer."):
+                _, number, slot = name.split(".")
+                slots.setdefault(int(number), {})[slot] = one
+        self.optimizer.load_state_dict({"state": slots, "param_groups": state.groups})
+        self.scaler.load_state_dict(state.scaler)
+        self.task.restore(state.notes)
+        self._say(f"going on after step {state.step}")
+
+
+@contextmanager
+def _stop_asked(*, active: bool) -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs, so that the state can be saved."""
+    event = threading.Event()
+    if not active or threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(one, lambda *_: event.set()) for one in signals]
+    try:
+        yield event
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
