@@ -19,6 +19,7 @@ from mhbench.predictions.coverage import frames_without_truth, predicted_rows
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols import ANY, resolve_protocol, with_options
 from mhbench.result_making import make_result
+from mhbench.scoring.bodies import body_files_sha256
 from mhbench.scoring.scored import Choices, kind_of_scoring
 from mhbench.shards.reading import open_shards
 
@@ -208,6 +209,8 @@ def _pass_over_shards(
     # only what was scored: two labs that converted other sequences besides agree
     scored_shards = replace(shards, infos=tuple(used))
     gathered.gt_sha256, gathered.complete = scored_shards.gt_sha256(), scored_shards.complete
+    if bodies := body_files_sha256(protocol, choices.bodies):
+        gathered.gt_sha256 = hashlib.sha256((gathered.gt_sha256 + bodies).encode()).hexdigest()
     items = {info.item for info in used}
     for entry in shards.excluded:
         if entry.item in items and entry.frames:

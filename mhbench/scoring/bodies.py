@@ -7,6 +7,7 @@ files and `J_regressor_h36m.npy` are licensed; they lie in one folder, under the
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -179,6 +180,22 @@ def hip_centres(meshes: Floats, folder: Path) -> Floats:
     hips = skeleton(SKELETONS["h36m"]).indices(("left_hip", "right_hip"))
     centre: Floats = _regressed(meshes, folder)[:, hips].mean(axis=1)
     return centre
+
+
+def body_files_sha256(protocol: Protocol, folder: Path) -> str:
+    """sha256 of the model and regressor files that a protocol's ground truth is made with; "" if with none.
+
+    Two labs with other releases of a model have other ground truth, though their shards are the same.
+    """
+    if not protocol.truth.body:
+        return ""
+    genders: tuple[Gender, ...] = ("neutral",) if protocol.truth.body == "neutral" else ("female", "male")
+    paths = [body_model_path(folder, gender) for gender in genders]
+    paths += [folder / REGRESSOR] if protocol.truth.regressor == "h36m" else []
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _by_model(bodies: Bodies, folder: Path) -> list[tuple[Ints, BodyModel]]:
