@@ -94,7 +94,7 @@ def convert_item(task: ItemTask) -> Converted:
     table, excluded = task.read(task.raw, task.item, task.selection)
     store = heatmaps_of(table, task.grid, task.recipe.options.heatmaps)
     if not task.allow_outside_grid:
-        check_depths(store, task.name)
+        check_depths(store)
     origin = Origin(
         item=task.item.name,
         frames_available=task.item.frames_available,
@@ -177,7 +177,7 @@ def heatmaps_of(table: FrameTable, known: GridManifest | None, form: str) -> Hea
     return replace(peaks_of(table, grid, scored), form=form)
 
 
-def check_depths(store: HeatmapStore, name: str) -> None:
+def check_depths(store: HeatmapStore) -> None:
     """Refuse a grid whose depths do not fit the joints of an item.
 
     Raises:
@@ -188,8 +188,8 @@ def check_depths(store: HeatmapStore, name: str) -> None:
     assert store.grid is not None
     grid = store.grid
     raise InputError(
-        f"{name}: {store.outside} of {store.drawn} labelled joints in the image"
-        f" lie outside the grid's {grid.depth_min:g} to {grid.depth_max:g} m",
+        f"{store.outside} of {store.drawn} labelled joints in the image lie outside the grid's"
+        f" {grid.depth_min:g} to {grid.depth_max:g} m",
         expected=f"at most {MOST_OUTSIDE:.1%}",
         action="check the unit of the raw files; if it is right, convert with --allow-outside-grid",
     )

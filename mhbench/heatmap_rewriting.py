@@ -166,7 +166,7 @@ def _in_other_form(store: HeatmapStore, table: FrameTable, task: RewriteTask) ->
         )
     made = heatmaps_of(table, task.grid, task.form)
     if not task.allow_outside_grid:
-        check_depths(made, task.before.shard.path)
+        check_depths(made)
     return made
 
 
