@@ -104,7 +104,7 @@ def write_data(folder: Path, seed: int) -> PredictionTable:
         person_start=np.arange(PEOPLE + 1),
         persons={
             "joints3d": joints - joints[:, :1],
-            "rotations": bone_rotations(noisy.reshape(PEOPLE, 72))[:, chosen],
+            "rotations": bone_rotations(noisy.reshape(PEOPLE, 72), chosen),
         },
         skeleton="smpl_24",
         space="root",

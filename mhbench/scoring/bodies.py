@@ -20,6 +20,7 @@ from mhbench.frames import JointFlag
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -165,14 +166,24 @@ def body_vertices(bodies: Bodies, folder: Path) -> Floats:
     return np.full((len(bodies.pose), 0, 3), np.nan) if meshes is None else meshes
 
 
-def bone_rotations(pose: Floats) -> Floats:
-    """(P, 24, 3, 3) global rotations of SMPL's bones from poses (P, 72) in radians."""
-    turned = rotations_of(np.nan_to_num(pose).reshape(-1, 24, 3))
-    for joint, parent in enumerate(skeleton("smpl_24").parents):
-        if parent >= 0:
-            turned[:, joint] = np.einsum("nij,njk->nik", turned[:, parent], turned[:, joint])
+def bone_rotations(pose: Floats, bones: Sequence[int]) -> Floats:
+    """(P, K, 3, 3) global rotations of K of SMPL's bones from poses (P, 72) in radians; NaN without a pose.
+
+    Only the bones between the root and those asked for are turned.
+    """
+    parents = skeleton("smpl_24").parents
+    needed = set(bones)
+    for joint in reversed(range(len(parents))):
+        if joint in needed and parents[joint] >= 0:
+            needed.add(parents[joint])
+    order = sorted(needed)
+    turned = rotations_of(np.nan_to_num(pose).reshape(-1, 24, 3)[:, order])
+    for place, joint in enumerate(order):
+        if parents[joint] >= 0:
+            above = turned[:, order.index(parents[joint])]
+            turned[:, place] = np.einsum("nij,njk->nik", above, turned[:, place])
     turned[~np.isfinite(pose).all(axis=1)] = np.nan
-    return turned
+    return turned[:, [order.index(bone) for bone in bones]]
 
 
 def hip_centres(meshes: Floats, folder: Path) -> Floats:

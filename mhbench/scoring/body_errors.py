@@ -91,7 +91,7 @@ def rotation_errors(
         (N, 9) degrees for the bones of the challenge; NaN where a prediction has no rotations.
     """
     chosen = list(skeleton("smpl_24").indices(skeleton(BONES).joints))
-    target = bone_rotations(table.persons["smpl_pose"][pairs[0]].astype(np.float64))[:, chosen]
+    target = bone_rotations(table.persons["smpl_pose"][pairs[0]].astype(np.float64), chosen)
     predicted = _predicted_rotations(predictions, pairs[1], chosen)
     if predicted is None:
         return np.full(target.shape[:2], np.nan)
@@ -116,5 +116,5 @@ def _predicted_rotations(predictions: PredictionTable, rows: Ints, chosen: list[
         given = columns["rotations"][rows]
         return given if predictions.rotation_set == BONES else given[:, chosen]
     if "smpl_pose" in columns:
-        return bone_rotations(predicted_bodies(predictions).pose[rows])[:, chosen]
+        return bone_rotations(predicted_bodies(predictions).pose[rows], chosen)
     return None
