@@ -7,6 +7,7 @@ stores images: `dataset.cast_column("image", datasets.Image())` decodes it.
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -121,7 +122,8 @@ def _card(shards: Shards) -> str:
     """The card of the folder: which files are which split, the licence, and what the columns are."""
     known = about(shards.dataset)
     splits = sorted({info.split for info in shards.infos})
-    lines = ["---", f"pretty_name: {known['title']}", "configs:", "- config_name: default", "  data_files:"]
+    title = json.dumps(known["title"])  # a string of JSON is one of YAML, whatever it holds
+    lines = ["---", f"pretty_name: {title}", "configs:", "- config_name: default", "  data_files:"]
     for split in splits:
         lines += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
     lines += ["---", "", f"# {known['title']}", ""]
