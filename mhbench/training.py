@@ -66,7 +66,10 @@ def train(
     place = chosen_device(local_device(device))
     settings, task = _task(model, shards, folder, path, dict(changes or {}), place)
     trainer = Trainer(task, settings, out, place, say)
-    return trainer.run(stop_after=stop_after, progress=progress)
+    try:
+        return trainer.run(stop_after=stop_after, progress=progress)
+    finally:
+        trainer.team.leave()
 
 
 def _task(

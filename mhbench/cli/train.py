@@ -67,7 +67,8 @@ def command(
         say=lambda text: click.echo(text, err=True),
     )
     best = "none selected yet" if outcome.best is None else f"best {outcome.best:.4g}"
-    click.echo(f"{outcome.step} steps, {best} -> {out}")
+    if outcome.leads:
+        click.echo(f"{outcome.step} steps, {best} -> {out}")
     if not outcome.finished:
         click.echo("stopped before the end: run the same command to go on")
         raise SystemExit(1)

@@ -69,6 +69,11 @@ class Team:
         if self.size > 1:
             distributed.barrier()
 
+    def leave(self) -> None:
+        """End the exchange, as torch asks every process to do."""
+        if self.size > 1:
+            distributed.destroy_process_group()
+
 
 def local_device(name: str) -> str:
     """The device of this process: under torchrun the GPU of its own number, as far as GPUs are wanted."""

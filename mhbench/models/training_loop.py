@@ -93,11 +93,19 @@ class State(msgspec.Struct, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a training came to: steps done, the best value of its metric, and whether it was stopped early."""
+    """What a training came to.
+
+    Attributes:
+        step: steps done.
+        best: best value of its metric; None = no weights were selected yet.
+        finished: it came to its end.
+        leads: this process is the one that wrote the weights.
+    """
 
     step: int
     best: float | None
     finished: bool
+    leads: bool
 
 
 class Trainer:
@@ -159,7 +167,7 @@ class Trainer:
                     self._end_epoch()
             waiting.cancel()
         self._save()
-        return Outcome(self.state.step, self.state.best, self.state.step >= total)
+        return Outcome(self.state.step, self.state.best, self.state.step >= total, self.team.leads)
 
     def _batches(self, step: int) -> list[Any]:
         first = (step * self.team.size + self.team.rank) * self.config.accumulation

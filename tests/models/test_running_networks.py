@@ -80,6 +80,24 @@ def test_every_frame_comes_once_in_the_order_of_the_shards(module, toy, tmp_path
     assert report.memory > 0
 
 
+def test_loco_runs_from_weights_to_a_file_of_predictions(toy, tmp_path):
+    from mhbench.models.loco.checkpoints import Config, GridConfig, save_network
+
+    grid = GridConfig(depth_bins=16, depth_max=8.0, pixel_rounding="none")
+    torch.manual_seed(0)
+    for kind, options in (("autoencoder", {}), ("predictor", {"width": 1 / 32})):
+        config = Config(kind=kind, grid=grid, trained_on=("toy",), **options)
+        save_network(tmp_path / "weights" / f"{kind}.safetensors", config.build(), config)
+    report = run_network(
+        "loco", toy[0], tmp_path / "a.json", raw=toy[1], weights=[tmp_path / "weights"], device="cpu"
+    )
+    table = read_predictions(tmp_path / "a.json")
+    assert (report.frames, table.model, table.skeleton, table.trained_on) == (12, "loco", "loco_14", ("toy",))
+    weights = [tmp_path / "weights" / "predictor.safetensors"]
+    with pytest.raises(InputError, match="no autoencoder among the weights"):
+        run_network("loco", toy[0], tmp_path / "b.json", raw=toy[1], weights=weights, device="cpu")
+
+
 def test_images_reach_the_network_as_they_are(module, toy, tmp_path):
     run(module, toy, tmp_path / "a.h5", split="val")
     image = np.asarray(Image.open(toy[1] / "walk2" / "0001.png"))
