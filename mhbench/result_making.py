@@ -10,19 +10,16 @@ import numpy as np
 from mhbench.protocols import protocol_hash
 from mhbench.resampling import draw_weights, packed, percentile_interval, resampled_values
 from mhbench.results import Breakdown, Comparable, Counts, LeftOut, Result, UsedProtocol, Value
+from mhbench.scoring.breakdowns import breakdowns, by_frames
 from mhbench.scoring.intervals import (
     averaging_groups,
-    by_key,
     empty_groups,
     headline,
     resampling_units,
 )
-from mhbench.scoring.statistics import Statistic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import numpy.typing as npt
 
     from mhbench.evaluation import EvaluationOptions, Pass
     from mhbench.predictions.table import PredictionTable
@@ -69,7 +66,7 @@ def make_result(
             )
             for name, one in scored.measures.items()
         },
-        breakdown=_breakdowns(scored, groups),
+        breakdown=(*_of_groups(scored, groups), *breakdowns(scored)),
         counts=counts,
         joint_coverage=scored.joint_coverage,
         provenance={**provenance, **scored.provenance},
@@ -144,37 +141,15 @@ def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[s
     return [f"trained on {', '.join(broken)}, which the protocol forbids"] if broken else []
 
 
-def _breakdowns(scored: Scored, groups: Groups) -> tuple[Breakdown, ...]:
-    """The metrics per group (where the protocol averages groups), sequence, camera and joint."""
-    parts: list[Breakdown] = []
-    if len(groups.names) > 1:
-        names = np.array([*groups.names, ""])[groups.of_frame]
-        parts += _by_frames(scored, "group", names)
-    for column in ("sequence", "camera", "action"):
-        if column in scored.frames:
-            parts += _by_frames(scored, column, scored.frames[column])
-    per_joint = {
-        name: one.finish(one.joint_parts)
-        for name, one in scored.measures.items()
-        if isinstance(one, Statistic) and one.joint_parts is not None
-    }
-    for joint, name in enumerate(scored.joints if per_joint else ()):
-        values = {key: _defined(float(table[joint])) for key, table in per_joint.items()}
-        parts.append(Breakdown(by="joint", key=name, metrics=values))
-    return tuple(parts)
-
-
-def _by_frames(scored: Scored, by: str, keys: npt.NDArray[Any]) -> list[Breakdown]:
-    tables = {name: by_key(one, keys) for name, one in scored.measures.items()}
-    return [
-        Breakdown(
-            by=by,
-            key=str(key),
-            metrics={name: _defined(table[str(key)]) for name, table in tables.items()},
-        )
-        for key in np.unique(keys)
-        if str(key)
-    ]
+def _of_groups(scored: Scored, groups: Groups) -> list[Breakdown]:
+    """The metrics of each group that the protocol takes the mean of."""
+    if (
+        len(groups.names) == 1
+        or ("sequence" in scored.frames
+        and set(groups.names) <= set(scored.frames["sequence"]))
+    ):
+        return []
+    return by_frames(scored, "group", np.array([*groups.names, ""])[groups.of_frame])
 
 
 def _defined(value: float) -> float | None:

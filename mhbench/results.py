@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError, MissingInputError, UsageError
 
 FORMAT: Final = "mhbench-result/1"
 
@@ -116,6 +116,27 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return "\n".join([*_heading(self), "", *_people(self), "", *_metrics(self), *_remarks(self)])
+
+
+def breakdown_table(result: Result, by: str) -> str:
+    """The breakdown of a name as a table.
+
+    Raises:
+        UsageError: the result has no such breakdown; the message lists those it has.
+    """
+    rows = [part for part in result.breakdown if part.by == by]
+    if not rows:
+        known = dict.fromkeys(part.by for part in result.breakdown)
+        raise UsageError(f"the result has no breakdown by {by!r}", expected=f"one of: {', '.join(known)}")
+    width = max(len(by), *(len(row.key) for row in rows))
+    lines = [f"{by:<{width}}" + "".join(f"  {name:>12}" for name in rows[0].metrics)]
+    for row in rows:
+        numbers = ["n/a" if value is None else f"{value:.2f}" for value in row.metrics.values()]
+        columns = zip(rows[0].metrics, numbers, strict=True)
+        lines.append(
+            f"{row.key:<{width}}" + "".join(f"  {text:>{max(len(name), 12)}}" for name, text in columns)
+        )
+    return "\n".join(lines)
 
 
 def read_result(path: Path) -> Result:

@@ -34,6 +34,13 @@ from mhbench.cli.options import data_option
     "--frames", type=click.Path(path_type=Path), help="Folder of <sequence>.txt with one index a line."
 )
 @click.option(
+    "--by",
+    "tables",
+    multiple=True,
+    metavar="NAME",
+    help="Also print this breakdown, such as joint or distance.",
+)
+@click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Set an open point of the protocol."
 )
 def command(
@@ -50,6 +57,7 @@ def command(
     place: Literal["reprojection"] | None,
     allow_approximate: bool,
     frames: Path | None,
+    tables: tuple[str, ...],
     options: tuple[str, ...],
 ) -> int:
     """Score PREDICTIONS under a protocol.
@@ -62,6 +70,7 @@ def command(
     from mhbench.evaluation import EvaluationOptions, evaluate  # noqa: PLC0415
     from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
     from mhbench.protocols import other_meanings  # noqa: PLC0415
+    from mhbench.results import breakdown_table  # noqa: PLC0415
 
     evaluation = evaluate(
         predictions,
@@ -77,6 +86,8 @@ def command(
         ),
     )
     click.echo(str(evaluation.result))
+    for name in tables:
+        click.echo(f"\n{breakdown_table(evaluation.result, name)}")
     for line in other_meanings(protocol, evaluation.result.dataset):
         click.echo(line)
     if out is not None:
