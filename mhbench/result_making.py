@@ -143,10 +143,8 @@ def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[s
 
 def _of_groups(scored: Scored, groups: Groups) -> list[Breakdown]:
     """The metrics of each group that the protocol takes the mean of."""
-    if (
-        len(groups.names) == 1
-        or ("sequence" in scored.frames
-        and set(groups.names) <= set(scored.frames["sequence"]))
+    if len(groups.names) == 1 or (
+        "sequence" in scored.frames and set(groups.names) <= set(scored.frames["sequence"])
     ):
         return []
     return by_frames(scored, "group", np.array([*groups.names, ""])[groups.of_frame])
