@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from mhbench.errors import InputError, MissingInputError, PredictionError
+from mhbench.errors import InputError, MissingInputError, OutputError, PredictionError
 from mhbench.evaluation import evaluate
 from mhbench.leaderboard.admission import check_whole
 from mhbench.protocols import load_protocol
@@ -124,7 +124,15 @@ def _unpacked(archive: Path, folder: Path) -> Path:
             path = folder / f"predictions{''.join(Path(inside[0].filename).suffixes[-2:])}"
             with file.open(inside[0]) as source, path.open("wb") as target:
                 shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except OSError as error:
+        # of a disk that is full or a folder that cannot be written the archive is innocent
+        raise OutputError(
+            f"{archive.name} could not be unpacked into {folder}: {error}",
+            expected="a readable archive and room for what is in it",
+            action="make room, or check the permissions",
+        ) from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        # zipfile raises the last two for a compression it does not know and for a password
         raise InputError(
             f"{archive.name} cannot be unpacked: {error}", expected="a plain zip file"
         ) from error
