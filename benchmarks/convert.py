@@ -23,7 +23,7 @@ MOST_MEMORY_MB = 650.0
 SCRIPT = """
 import json, resource, sys, time
 from pathlib import Path
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 name, raw, out, repeats = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 seconds = []
 for number in range(repeats + 1):

@@ -153,8 +153,10 @@ def main() -> None:
                 "evaluate, HDF5, 1,000 draws": Contender(partial(evaluate, folder, packed, 1000)),
                 "evaluate, HDF5, no draws": Contender(partial(evaluate, folder, packed, 0)),
                 "evaluate, JSON, 1,000 draws": Contender(partial(evaluate, folder, text, 1000), repeats=3),
-                "import mhbench.evaluation": Contender(
-                    lambda: subprocess.run([sys.executable, "-c", "import mhbench.evaluation"], check=True),
+                "import mhbench.evaluation.pipeline": Contender(
+                    lambda: subprocess.run(
+                        [sys.executable, "-c", "import mhbench.evaluation.pipeline"], check=True
+                    ),
                     who="machine",
                     note="the same process with nothing to do",
                 ),

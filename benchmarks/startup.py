@@ -16,7 +16,7 @@ COMMANDS = {
     "mhbench --help": ["-m", "mhbench", "--help"],
     "mhbench evaluate --help": ["-m", "mhbench", "evaluate", "--help"],
     "import mhbench": ["-c", "import mhbench"],
-    "import mhbench.evaluation": ["-c", "import mhbench.evaluation"],
+    "import mhbench.evaluation.pipeline": ["-c", "import mhbench.evaluation.pipeline"],
     # a protocol is found and the missing file is named: all that happens before the first byte is read
     "mhbench evaluate, no file": ["-m", "mhbench", "evaluate", "none.json", "--protocol", "panoptic/generic"],
 }

@@ -19,8 +19,8 @@ _FUNCTIONS: Final = {
     "open_shards": "shards",
     "read_predictions": "predictions",
     "write_predictions": "predictions",
-    "convert": "conversion",
-    "evaluate": "evaluation",
+    "convert": "conversion.pipeline",
+    "evaluate": "evaluation.pipeline",
 }
 
 __all__ = ["__version__", *sorted((*_ROOMS, *_FUNCTIONS))]  # noqa: PLE0604 - the tables are the list

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.conversion import convert
-from mhbench.evaluation import Evaluation, evaluate
+from mhbench.conversion.pipeline import convert
+from mhbench.evaluation.pipeline import Evaluation, evaluate
 from mhbench.predictions.writing import write_predictions
 from mhbench.report.page import write_report
-from mhbench.running import run_ground_truth, run_ground_truth_heatmaps
+from mhbench.report.viewing import view_frame
+from mhbench.running.ground_truth import run_ground_truth, run_ground_truth_heatmaps
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene
-from mhbench.viewing import view_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mhbench.cameras import project
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import dataset
 from mhbench.datasets.items import Item, Selection
 from mhbench.datasets.manifest import dataset_manifest

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import mhbench.conversion
-import mhbench.jobs
+import mhbench.conversion.pipeline
+import mhbench.jobs.scheduling
 from mhbench.datasets import DATASETS
 from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.datasets.manifest import DatasetManifest, GridManifest
@@ -52,8 +52,8 @@ def manifest(converter_version: int = 1) -> DatasetManifest:
 def install(converter_version: int = 1) -> None:
     """Register the data set in this process."""
     DATASETS[NAME] = __name__
-    mhbench.conversion.dataset_manifest = lambda _: manifest(converter_version)
-    mhbench.conversion.conversion_hash = lambda _: f"{converter_version}" * 64
+    mhbench.conversion.pipeline.dataset_manifest = lambda _: manifest(converter_version)
+    mhbench.conversion.pipeline.conversion_hash = lambda _: f"{converter_version}" * 64
 
 
 def write_raw(raw: Path, items: int = ITEMS) -> Path:
@@ -143,7 +143,7 @@ def _obey(path: Path) -> None:
         "kill-before": _die,
         "kill-during": lambda: setattr(os, "fsync", _die),  # the bytes are written, the name is not in place
         "kill-after": lambda: setattr(
-            mhbench.jobs, "write_journal", _die
+            mhbench.jobs.scheduling, "write_journal", _die
         ),  # the shard is, its journal is not
         "kill-program": _die_with_the_program,
         "kill-program-during": lambda: setattr(os, "fsync", _die_with_the_program),

@@ -7,8 +7,8 @@ import hashlib
 
 import numpy as np
 
-from mhbench.protocols import load_protocol, protocol_hash
-from mhbench.results import Breakdown, Comparable, Counts, Resampling, Result, UsedProtocol, Value
+from mhbench.evaluation.results import Breakdown, Comparable, Counts, Resampling, Result, UsedProtocol, Value
+from mhbench.protocols.loading import load_protocol, protocol_hash
 from mhbench.skeletons import skeleton
 
 PROTOCOL = "panoptic/generic"

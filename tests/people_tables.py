@@ -7,7 +7,7 @@ import numpy as np
 
 from mhbench.frames import FrameTable, JointFlag
 from mhbench.predictions.table import PredictionTable
-from mhbench.protocols import Protocol
+from mhbench.protocols.loading import Protocol
 from mhbench.scoring.scored import Choices, kind_of_scoring
 from mhbench.skeletons import skeleton
 

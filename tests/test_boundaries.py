@@ -163,4 +163,4 @@ def test_help_loads_no_numpy():
 def test_evaluate_loads_neither_torch_nor_pandas_nor_matplotlib_nor_solvers():
     # numba loads the bare package scipy itself; its solvers are what costs
     heavy = {"torch", "pandas", "matplotlib", "pycocotools", "scipy.optimize", "joblib", "smplx", "rich"}
-    assert not loaded_modules("import mhbench.evaluation") & heavy
+    assert not loaded_modules("import mhbench.evaluation.pipeline") & heavy

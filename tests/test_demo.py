@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from mhbench.cli.main import program
-from mhbench.results import read_result
+from mhbench.evaluation.results import read_result
 
 
 @pytest.mark.slow

@@ -33,9 +33,9 @@ def command(
     mhbench audit preds.json --data shards
     mhbench audit preds.json --data shards --protocol panoptic/zanfir-loco
     """
-    from mhbench.audit import audit  # noqa: PLC0415 - commands import their work when called
-    from mhbench.evaluation import EvaluationOptions  # noqa: PLC0415
-    from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
+    from mhbench.evaluation.conventions import audit  # noqa: PLC0415 - commands import their work when called
+    from mhbench.evaluation.options import EvaluationOptions  # noqa: PLC0415
+    from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415
 
     options = EvaluationOptions(
         min_score=min_score,

@@ -20,7 +20,7 @@ def command(first: Path, second: Path, by: str) -> None:
     mhbench compare old.json new.json
     mhbench compare old.json new.json --by sequence
     """
-    from mhbench.comparison import compare_results  # noqa: PLC0415 - commands import their work when called
-    from mhbench.results import read_result  # noqa: PLC0415
+    from mhbench.evaluation.comparison import compare_results  # noqa: PLC0415 - commands import their work when called
+    from mhbench.evaluation.results import read_result  # noqa: PLC0415
 
     click.echo(str(compare_results(read_result(first), read_result(second), by)))

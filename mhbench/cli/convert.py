@@ -114,9 +114,9 @@ def command(
     """
     import joblib  # noqa: PLC0415 - commands import their work when called
 
-    from mhbench.conversion import convert  # noqa: PLC0415
+    from mhbench.conversion.pipeline import convert  # noqa: PLC0415
     from mhbench.datasets.items import Selection  # noqa: PLC0415
-    from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
+    from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415
 
     report = convert(
         dataset,

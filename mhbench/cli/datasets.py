@@ -16,6 +16,6 @@ def command(name: str | None) -> None:
     mhbench datasets
     mhbench datasets panoptic
     """
-    from mhbench.inspection import data_sets_in_words  # noqa: PLC0415 - commands import their work when called
+    from mhbench.conversion.inspection import data_sets_in_words  # noqa: PLC0415 - commands import their work when called
 
     click.echo(data_sets_in_words(name))

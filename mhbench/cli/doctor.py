@@ -33,8 +33,8 @@ def command(dataset: str | None, raw: Path | None, check: Literal["quick", "full
     mhbench doctor panoptic --raw raw/panoptic
     mhbench doctor
     """
+    from mhbench.conversion.inspection import inspect  # noqa: PLC0415
     from mhbench.datasets import DATASETS  # noqa: PLC0415 - commands import their work when called
-    from mhbench.inspection import inspect  # noqa: PLC0415
 
     if dataset is None and raw is not None:
         raise UsageError(

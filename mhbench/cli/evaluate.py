@@ -67,10 +67,11 @@ def command(
     mhbench evaluate preds.json --protocol panoptic/zanfir-loco --frames lists --report report
     """
     from mhbench.cli.options import chosen_options  # noqa: PLC0415 - commands import their work when called
-    from mhbench.evaluation import EvaluationOptions, evaluate  # noqa: PLC0415
-    from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415
-    from mhbench.protocols import other_meanings  # noqa: PLC0415
-    from mhbench.results import breakdown_table  # noqa: PLC0415
+    from mhbench.evaluation.options import EvaluationOptions  # noqa: PLC0415
+    from mhbench.evaluation.pipeline import evaluate  # noqa: PLC0415
+    from mhbench.evaluation.results import breakdown_table  # noqa: PLC0415
+    from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415
+    from mhbench.protocols.loading import other_meanings  # noqa: PLC0415
 
     evaluation = evaluate(
         predictions,
@@ -95,7 +96,7 @@ def command(
 
         write_atomically(out, evaluation.result.to_json())
     if details is not None:
-        from mhbench.details import write_details  # noqa: PLC0415
+        from mhbench.evaluation.details import write_details  # noqa: PLC0415
 
         write_details(evaluation, details)
     if report is not None:

@@ -22,9 +22,9 @@ def command(protocol: str, data: Path, out: Path, frames: Path | None) -> None:
     \b
     mhbench frames panoptic/generic --data shards --out frames.json
     """
-    from mhbench.frame_lists import read_frame_lists  # noqa: PLC0415 - commands import their work when called
     from mhbench.predictions.expected import write_expected_frames  # noqa: PLC0415
-    from mhbench.protocols import resolve_protocol  # noqa: PLC0415
+    from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415 - commands import their work when called
+    from mhbench.protocols.loading import resolve_protocol  # noqa: PLC0415
 
     lists = read_frame_lists(frames) if frames else None
     written = write_expected_frames(resolve_protocol(protocol, None), data, out, lists)

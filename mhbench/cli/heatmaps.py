@@ -35,7 +35,7 @@ def command(shards: Path, form: str, jobs: int | None, engine: str, *, allow_out
     """
     import joblib  # noqa: PLC0415 - commands import their work when called
 
-    from mhbench.heatmap_rewriting import rewrite_heatmaps  # noqa: PLC0415
+    from mhbench.conversion.heatmap_rewriting import rewrite_heatmaps  # noqa: PLC0415
 
     reports = rewrite_heatmaps(
         shards,

@@ -17,7 +17,7 @@ def command(folder: Path) -> int:
     \b
     mhbench index shards/panoptic
     """
-    from mhbench.conversion_records import rebuild_index  # noqa: PLC0415 - commands import their work when called
+    from mhbench.conversion.records import rebuild_index  # noqa: PLC0415 - commands import their work when called
     from mhbench.shards.index import dataset_folders  # noqa: PLC0415
 
     failures = 0

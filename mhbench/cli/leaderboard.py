@@ -133,9 +133,9 @@ def check(
     mhbench leaderboard check new.json --baseline old.json --max-drop 0.5mm --max-drop 1% --junit gate.xml
     """
     from mhbench.errors import UsageError  # noqa: PLC0415 - see add
+    from mhbench.evaluation.results import read_result  # noqa: PLC0415
     from mhbench.leaderboard.gate import allowed_losses, check_result, read_baseline  # noqa: PLC0415
     from mhbench.leaderboard.gate_reports import as_junit, as_summary  # noqa: PLC0415
-    from mhbench.results import read_result  # noqa: PLC0415
     from mhbench.shards.files import write_atomically  # noqa: PLC0415
 
     if not max_drop and (strict or not significant):

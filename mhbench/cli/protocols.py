@@ -17,14 +17,14 @@ def command(name: str | None, dataset: str | None) -> None:
     mhbench protocols
     mhbench protocols panoptic/zanfir-loco
     """
-    from mhbench.protocol_words import list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
-    from mhbench.protocols import load_protocol, protocol_names, resolve_protocol  # noqa: PLC0415
+    from mhbench.protocols.loading import load_protocol, protocol_names, resolve_protocol  # noqa: PLC0415
+    from mhbench.protocols.words import list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
 
     if name is None:
         names = [one for one in protocol_names() if dataset is None or one.startswith(f"{dataset}/")]
         click.echo(list_in_words([load_protocol(one) for one in names]))
     else:
-        from mhbench.published import published_in_words  # noqa: PLC0415
+        from mhbench.protocols.published import published_in_words  # noqa: PLC0415
 
         protocol = resolve_protocol(name, dataset)
         click.echo(protocol_in_words(protocol))

@@ -64,7 +64,7 @@ def command(
     mhbench run my_models:MyNetwork --data shards/panoptic --out mine.json
     mhbench evaluate mine.json --protocol panoptic/generic
     """
-    from mhbench.running import RUNNERS  # noqa: PLC0415 - commands import their work when called
+    from mhbench.running.ground_truth import RUNNERS  # noqa: PLC0415 - commands import their work when called
 
     if model in RUNNERS:
         if split or protocol or weights:
@@ -79,7 +79,7 @@ def command(
         write_predictions(predictions, out)
         click.echo(f"{predictions.frame_count} frames, {predictions.person_count} people -> {out}")
         return
-    from mhbench.running_networks import run_network  # noqa: PLC0415
+    from mhbench.running.networks import run_network  # noqa: PLC0415
 
     report = run_network(
         model,

@@ -20,7 +20,7 @@ def command(dataset: str, folder: Path) -> int:
     \b
     mhbench selfcheck crowdpose shards
     """
-    from mhbench.selfcheck import check_conversion  # noqa: PLC0415 - commands import their work when called
+    from mhbench.conversion.certificates import check_conversion  # noqa: PLC0415 - commands import their work when called
 
     certificate = check_conversion(dataset, folder)
     click.echo(str(certificate))

@@ -25,6 +25,6 @@ def command(
     mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.png
     mhbench view shards/panoptic --frame 0 --raw raw/panoptic --preds preds.json
     """
-    from mhbench.viewing import view_frame  # noqa: PLC0415 - see cli/evaluate.py
+    from mhbench.report.viewing import view_frame  # noqa: PLC0415 - see cli/evaluate.py
 
     click.echo(f"picture: {view_frame(shards, frame, out, raw=raw, predictions=preds, heatmaps=heatmaps)}")

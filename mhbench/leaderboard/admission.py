@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from mhbench.errors import InputError, UsageError
 from mhbench.leaderboard.entries import Board
-from mhbench.protocols import load_protocol, protocol_hash
+from mhbench.protocols.loading import load_protocol, protocol_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mhbench.evaluation.results import Result
     from mhbench.leaderboard.entries import Entry
-    from mhbench.results import Result
 
 _SHARED: Final = {
     "version": "protocol version",

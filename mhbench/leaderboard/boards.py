@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from mhbench.leaderboard.ranking import family, lower_is_better, ranks
 from mhbench.leaderboard.rows import published_board_rows, verified_row
-from mhbench.protocol_words import protocol_in_words
-from mhbench.protocols import load_protocol, protocol_hash, protocol_names
-from mhbench.published import published_rows
+from mhbench.protocols.loading import load_protocol, protocol_hash, protocol_names
+from mhbench.protocols.published import published_rows
+from mhbench.protocols.words import protocol_in_words
 
 if TYPE_CHECKING:
     from mhbench.leaderboard.entries import Board
     from mhbench.leaderboard.rows import Row
     from mhbench.leaderboard.store import StoredBoard
-    from mhbench.protocols import Protocol
+    from mhbench.protocols.loading import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,15 +18,15 @@ from mhbench import __version__
 from mhbench.errors import UsageError
 from mhbench.leaderboard.ranking import lower_is_better
 from mhbench.leaderboard.submissions import column_key
-from mhbench.protocol_words import protocol_in_words
-from mhbench.protocols import protocol_hash, resolve_protocol
+from mhbench.protocols.loading import protocol_hash, resolve_protocol
+from mhbench.protocols.words import protocol_in_words
 from mhbench.shards.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mhbench.protocols import Protocol
+    from mhbench.protocols.loading import Protocol
 
 Platform = Literal["evalai", "codabench"]
 

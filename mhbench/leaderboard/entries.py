@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 import msgspec
 
 from mhbench.errors import InputError, MissingInputError
-from mhbench.results import Result  # noqa: TC001 - msgspec resolves the field types at run time
+from mhbench.evaluation.results import Result  # noqa: TC001 - msgspec resolves the field types at run time
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,6 @@
 """The gate: is a result worse than a baseline, beyond noise and beyond what is allowed?
 
-A non-inferiority test on paired draws (`mhbench.comparison`): the loss of a metric is its difference in the
+A non-inferiority test on paired draws (`evaluation.comparison`): the loss of a metric is its difference in the
 bad direction, with a 95 % interval over the same resampled units. A metric is `worse` if even the low end of
 the interval exceeds the allowed loss; it `holds` if the high end does not; in between the data cannot tell
 (`unresolved`), which half the width of the interval, the smallest difference they can show, explains. Where
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from mhbench.comparison import compare_results
 from mhbench.errors import MissingInputError, UsageError
+from mhbench.evaluation.comparison import compare_results
+from mhbench.evaluation.results import read_result
 from mhbench.leaderboard.entries import ENTRY_FORMAT, read_entry
 from mhbench.leaderboard.ranking import lower_is_better
-from mhbench.results import read_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from mhbench.comparison import MetricDifference
-    from mhbench.results import Result
+    from mhbench.evaluation.comparison import MetricDifference
+    from mhbench.evaluation.results import Result
 
 Outcome = Literal["worse", "unresolved", "within noise", "holds", "better", "not given"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.resampling import unpacked
+from mhbench.evaluation.resampling import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def _drawn(row: Row, metric: str) -> Floats:
 
 
 def _paired(drawn: Floats, values: Floats) -> Flags:
-    """(n, n) from (n, draws), smaller is better: `mhbench.comparison.p_value` of all pairs at once."""
+    """(n, n) from (n, draws), smaller is better: `evaluation.comparison.p_value` of all pairs at once."""
     order = np.argsort(values, kind="stable")  # only a smaller value can be better: half of the pairs
     kept = drawn[order].astype(np.float32)  # as they are stored
     known = np.isfinite(kept)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from mhbench.leaderboard.entries import Entry  # noqa: TC001 - same
 from mhbench.leaderboard.store import slug
-from mhbench.published import published_papers, published_rows
+from mhbench.protocols.published import published_papers, published_rows
 
 if TYPE_CHECKING:
     from mhbench.leaderboard.entries import Board
-    from mhbench.protocols import Protocol
-    from mhbench.published import PublishedRow
+    from mhbench.protocols.loading import Protocol
+    from mhbench.protocols.published import PublishedRow
 
 Standing = Literal["ranked", "training rule broken", "not comparable"]
 

@@ -18,9 +18,9 @@ from mhbench.shards.files import unwritable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mhbench.evaluation.results import Breakdown
     from mhbench.leaderboard.boards import BoardView
     from mhbench.leaderboard.rows import Row
-    from mhbench.results import Breakdown
 
 TITLE: Final = "Multi-human 3D pose leaderboard"
 _LIST: Final = ".leaderboard-files.json"  # what the last build wrote, so that the next one can tidy up

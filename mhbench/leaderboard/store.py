@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
+from mhbench.evaluation.results import read_result
 from mhbench.leaderboard.admission import check_belongs, check_may_open, check_new, check_numbers, check_whole
 from mhbench.leaderboard.entries import (
     BOARD_FILE,
@@ -30,15 +31,14 @@ from mhbench.leaderboard.entries import (
     read_board_file,
     read_entry,
 )
-from mhbench.protocols import load_protocol
-from mhbench.results import read_result
+from mhbench.protocols.loading import load_protocol
 from mhbench.shards.files import unwritable, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from mhbench.results import Result
+    from mhbench.evaluation.results import Result
 
 PATIENCE_S: Final = 10.0
 _RETRY_S: Final = 0.02

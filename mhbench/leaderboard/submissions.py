@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mhbench.errors import InputError, MissingInputError, OutputError, PredictionError
-from mhbench.evaluation import evaluate
+from mhbench.evaluation.pipeline import evaluate
 from mhbench.leaderboard.admission import check_whole
-from mhbench.protocols import load_protocol
+from mhbench.protocols.loading import load_protocol
 from mhbench.shards.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mhbench.evaluation import Evaluation
+    from mhbench.evaluation.pipeline import Evaluation
 
 SUFFIXES: Final = (".json", ".json.gz", ".h5", ".hdf5")
 SIZE_LIMIT: Final = 8 << 30  # of one unpacked predictions file

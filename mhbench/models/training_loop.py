@@ -21,11 +21,11 @@ import numpy as np
 import torch
 
 from mhbench.errors import InputError, OutputError
+from mhbench.jobs.progress import shown_progress
 from mhbench.models.distribution import Team
 from mhbench.models.loco.checkpoints import Config, save_network
 from mhbench.models.tensor_files import read_tensors, save_tensors
 from mhbench.models.training_log import write_events, write_log
-from mhbench.progress import shown_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import UsageError
-from mhbench.frame_selection import as_one_view, expected_frames
 from mhbench.predictions.schema import FORMAT
+from mhbench.protocols.frame_selection import as_one_view, expected_frames
 from mhbench.shards import open_shards
 from mhbench.shards.files import write_atomically
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mhbench.frames import FrameTable
-    from mhbench.protocols import Protocol
+    from mhbench.protocols.loading import Protocol
 
 FRAMES_FORMAT: Final = "mhbench-frames/1"
 _GIVEN: Final = "given"  # the matching rule under which the model is given boxes of annotated people

@@ -12,7 +12,7 @@ import numpy as np
 
 from mhbench.predictions.coverage import predicted_rows
 from mhbench.predictions.reading import read_predictions
-from mhbench.protocol_words import protocol_in_words
+from mhbench.protocols.words import protocol_in_words
 from mhbench.report import figures
 from mhbench.report.frame_picture import Overlay, draw_frame
 from mhbench.report.images import read_image
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.evaluation import Evaluation
+    from mhbench.evaluation.pipeline import Evaluation
+    from mhbench.evaluation.results import Breakdown
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.records import Records
-    from mhbench.results import Breakdown
 
 WORST_FRAMES: Final = 6
 DRAWS: Final = 500

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mhbench.bodies import BodyModel, Gender
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
     from mhbench.skeletons import Conversion
 
     Floats = npt.NDArray[np.float64]

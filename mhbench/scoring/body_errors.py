@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import MetricRule, Protocol
+    from mhbench.protocols.rules import MetricRule, Protocol
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]

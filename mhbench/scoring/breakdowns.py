@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.results import Breakdown
+from mhbench.evaluation.results import Breakdown
 from mhbench.scoring.intervals import by_key
 from mhbench.scoring.statistics import Statistic
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan
     from mhbench.scoring.people import People
 

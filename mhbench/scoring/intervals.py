@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.frames import Columns
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
     from mhbench.scoring.statistics import Measure
 
     Floats = npt.NDArray[np.float64]

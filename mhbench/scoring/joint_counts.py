@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan
     from mhbench.scoring.people import People
 

@@ -14,7 +14,7 @@ from mhbench.skeletons import conversion, skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
 
 FEWEST_SHARED_JOINTS: Final = 6
 HIPS: Final = ("left_hip", "right_hip")

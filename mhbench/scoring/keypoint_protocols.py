@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.errors import InputError, PredictionError, UsageError
-from mhbench.frame_selection import counted_people
 from mhbench.frames import JointFlag
 from mhbench.metrics.keypoint_input import KeypointDetections, KeypointTruth
 from mhbench.metrics.keypoint_matches import CONVENTIONS, match_keypoints, merge_matches
+from mhbench.protocols.frame_selection import counted_people
 from mhbench.scoring.people import in_other_joints, refuse_unscored, scores_of
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mhbench.frames import Columns, FrameTable
     from mhbench.metrics.keypoint_matches import ConventionName, KeypointMatches
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import MetricRule, Protocol
+    from mhbench.protocols.rules import MetricRule, Protocol
     from mhbench.scoring.scored import Choices
 
     Floats = npt.NDArray[np.float64]

@@ -9,8 +9,8 @@ import numpy as np
 
 from mhbench.cameras import project
 from mhbench.errors import PredictionError
-from mhbench.frame_selection import counted_people
 from mhbench.frames import JointFlag
+from mhbench.protocols.frame_selection import counted_people
 from mhbench.skeletons import conversion
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import Columns, FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import Protocol
+    from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan
 
     Floats = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.protocol_rules import MetricRule
+    from mhbench.protocols.rules import MetricRule
     from mhbench.scoring.joints import JointPlan
 
     Floats = npt.NDArray[np.float64]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import MetricRule, Protocol
+    from mhbench.protocols.rules import MetricRule, Protocol
     from mhbench.records import Records
     from mhbench.scoring.scored import Choices
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
-    from mhbench.protocol_rules import MetricRule, Protocol
+    from mhbench.protocols.rules import MetricRule, Protocol
     from mhbench.scoring.joints import JointPlan
     from mhbench.scoring.people import People
 

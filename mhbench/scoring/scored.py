@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mhbench import protocols
     from mhbench.frames import Columns, FrameTable
     from mhbench.predictions.table import PredictionTable
+    from mhbench.protocols import loading as protocols
     from mhbench.records import Records
     from mhbench.scoring.statistics import Measure
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.protocol_rules import MetricRule, Protocol
+    from mhbench.protocols.rules import MetricRule, Protocol
     from mhbench.records import Records
 
     Floats = npt.NDArray[np.float64]

@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from mhbench.cli.selfcheck import command
-from mhbench.conversion import convert
+from mhbench.conversion.known_counts import MEASURES, _measure
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest
 from mhbench.errors import ManifestError, MissingInputError
 from mhbench.frames import FrameTable
-from mhbench.known_counts import MEASURES, _measure
 from mhbench.manifests import manifest_names
 
 
@@ -89,7 +89,7 @@ def test_a_partial_conversion_differs_and_gives_1(samples, tmp_path):
 
 
 def test_another_manifest_gives_1(converted, monkeypatch):
-    monkeypatch.setattr("mhbench.selfcheck.conversion_hash", lambda _: "0" * 64)
+    monkeypatch.setattr("mhbench.conversion.certificates.conversion_hash", lambda _: "0" * 64)
     code, told, certificate = selfcheck("crowdpose", converted)
     assert (code, certificate["manifest_is_current"]) == (1, False)
     assert "convert again" in told

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import crowdpose
 from mhbench.datasets.image_blocks import BLOCK
 from mhbench.datasets.items import Selection

@@ -9,7 +9,7 @@ import pytest
 from cdflib.cdfwrite import CDF
 from dataset_contract import DatasetContract
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import human36m
 from mhbench.datasets.human36m_metadata import CAMERAS, metadata_path, read_metadata
 from mhbench.datasets.human36m_poses import read_poses

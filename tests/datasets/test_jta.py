@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import jta
 from mhbench.datasets.items import Selection
 from mhbench.datasets.jta_people import INTRINSICS

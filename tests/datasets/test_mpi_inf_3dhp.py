@@ -10,7 +10,7 @@ from dataset_contract import DatasetContract
 from scipy import io
 
 from mhbench.cameras import project
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import mpi_inf_3dhp
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest

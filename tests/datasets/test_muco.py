@@ -10,7 +10,7 @@ import pytest
 from dataset_contract import DatasetContract
 from scipy import io
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import muco
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest

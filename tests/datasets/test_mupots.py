@@ -9,7 +9,7 @@ from dataset_contract import DatasetContract
 from scipy import io
 
 from mhbench.cameras import project
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import mupots
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import panoptic
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UsageError

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mhbench.bodies import body_model, turn_body
 from mhbench.cli import main
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.datasets import threedpw
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest

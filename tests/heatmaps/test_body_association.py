@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mhbench.heatmaps.body_association import LEAST_SPREAD, associate_by_body, body_distances
-from mhbench.running import trunk_first
+from mhbench.running.ground_truth import trunk_first
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.scenes import scene
 

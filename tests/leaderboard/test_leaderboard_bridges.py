@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from mhbench.cli.main import main
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.errors import InputError, PredictionError, UsageError
-from mhbench.evaluation import evaluate
+from mhbench.evaluation.pipeline import evaluate
 from mhbench.leaderboard.bridges import write_bridge
 from mhbench.leaderboard.submissions import SUFFIXES, column_key, evalai_output
 from mhbench.predictions.writing import write_predictions
-from mhbench.protocols import load_protocol
-from mhbench.running import run_ground_truth
+from mhbench.protocols.loading import load_protocol
+from mhbench.running.ground_truth import run_ground_truth
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mhbench.results import read_result
+from mhbench.evaluation.results import read_result
 
 yaml = pytest.importorskip("yaml", reason="PyYAML comes with dask, which is an extra")
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from leaderboard_results import made_result
 
-from mhbench.comparison import compare_results
+from mhbench.evaluation.comparison import compare_results
 from mhbench.leaderboard.entries import Board, Entry, Facts
 from mhbench.leaderboard.ranking import better_than, family, is_ranked, lower_is_better, ranks
 from mhbench.leaderboard.rows import Cell, Row, published_board_rows, verified_row
-from mhbench.protocols import load_protocol
+from mhbench.protocols.loading import load_protocol
 
 
 def row(result, **facts):

@@ -13,7 +13,7 @@ from PIL import Image
 from toy_people import table as toy_table
 from toy_people import write_toy
 
-import mhbench.running_networks as running
+import mhbench.running.networks as running
 from mhbench.cli.main import program
 from mhbench.errors import (
     InputError,
@@ -25,7 +25,7 @@ from mhbench.errors import (
 )
 from mhbench.models.protocol import Poses
 from mhbench.predictions import read_predictions
-from mhbench.running_networks import run_network
+from mhbench.running.networks import run_network
 
 
 class Echo:

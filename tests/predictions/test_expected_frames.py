@@ -11,7 +11,7 @@ from mhbench.errors import UsageError
 from mhbench.frames import FrameTable
 from mhbench.predictions import read_predictions
 from mhbench.predictions.expected import write_expected_frames
-from mhbench.protocols import MatchingRule, load_protocol
+from mhbench.protocols.loading import MatchingRule, load_protocol
 
 GENERIC = load_protocol("panoptic/generic")
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from mhbench.bodies import rotations_of
 from mhbench.cli.main import program
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.errors import InputError, PredictionError, UnsafeInputError
 from mhbench.predictions.importers.challenge import read_challenge_tree
 from mhbench.predictions.importers.humans4d import read_humans4d

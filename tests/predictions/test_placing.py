@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from scipy.optimize import least_squares
 
 from mhbench.cli.main import program
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.errors import PredictionError
-from mhbench.evaluation import EvaluationOptions, evaluate
+from mhbench.evaluation.options import EvaluationOptions
+from mhbench.evaluation.pipeline import evaluate
 from mhbench.predictions.placing import place_by_reprojection, translations
 from mhbench.predictions.writing import write_predictions
-from mhbench.running import run_ground_truth
+from mhbench.running.ground_truth import run_ground_truth
 from mhbench.shards.reading import open_shards
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene

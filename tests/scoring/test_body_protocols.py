@@ -14,7 +14,7 @@ from mhbench.bodies import regress
 from mhbench.datasets.raw.body_models import body_model_path, read_body_model, read_regressor
 from mhbench.errors import MissingInputError, PredictionError
 from mhbench.metrics import mpjpe
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.body_model import write_body_models
 from mhbench.synthetic.raw.python2_pickles import python2_pickle

@@ -7,9 +7,9 @@ import pytest
 from pose_scenes import PANOPTIC, body, predicted, truth
 
 from mhbench.errors import UsageError
+from mhbench.evaluation.results import breakdown_table
 from mhbench.frames import JointFlag
-from mhbench.protocols import load_protocol
-from mhbench.results import breakdown_table
+from mhbench.protocols.loading import load_protocol
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.breakdowns import LIMBS, breakdowns
 from mhbench.scoring.scored import Choices

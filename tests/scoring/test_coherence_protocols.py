@@ -9,11 +9,12 @@ import pytest
 from people_tables import prediction_table, scored, truth_table, values
 
 from mhbench.errors import MissingInputError, PredictionError, UsageError
-from mhbench.evaluation import EvaluationOptions, evaluate, score_predictions
+from mhbench.evaluation.options import EvaluationOptions
+from mhbench.evaluation.pipeline import evaluate, score_predictions
 from mhbench.metrics import collisions
 from mhbench.predictions.coverage import frames_without_truth
 from mhbench.predictions.table import PredictionTable
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.scoring.intervals import averaging_groups, headline
 from mhbench.skeletons import skeleton
 from mhbench.synthetic import body

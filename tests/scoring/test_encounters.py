@@ -8,7 +8,7 @@ from people_tables import changed, prediction_table, scored, truth_table, values
 
 from mhbench.errors import PredictionError
 from mhbench.frames import JointSet
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.skeletons import skeleton
 
 SPIN = load_protocol("human36m/spin-p1")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pose_scenes import body, predicted, truth
 
-from mhbench.protocols import load_protocol
+from mhbench.protocols.loading import load_protocol
 from mhbench.records import join_records
 from mhbench.scoring.intervals import (
     averaging_groups,

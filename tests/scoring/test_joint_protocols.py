@@ -10,7 +10,7 @@ from people_tables import LABELLED, prediction_table, scored, truth_table, value
 
 from mhbench.errors import PredictionError
 from mhbench.frames import JointFlag
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.skeletons import skeleton
 
 TEST = load_protocol("jta/test")

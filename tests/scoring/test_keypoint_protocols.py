@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from people_tables import prediction_table, scored, truth_table, values
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.errors import PredictionError, UsageError
-from mhbench.evaluation import EvaluationOptions, evaluate
-from mhbench.protocols import load_protocol, with_options
+from mhbench.evaluation.options import EvaluationOptions
+from mhbench.evaluation.pipeline import evaluate
+from mhbench.protocols.loading import load_protocol, with_options
 
 VAL = load_protocol("crowdpose/val")
 # places of our metrics in the official list, which has two zeros for the areas

@@ -10,7 +10,7 @@ from people_tables import prediction_table, scored, truth_table, values
 
 from mhbench.errors import UsageError
 from mhbench.frames import JointFlag, JointSet
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 
 MODES = {
     "all_relative": "mupots/all",

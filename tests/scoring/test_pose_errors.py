@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from mhbench.errors import UsageError
 from mhbench.metrics import auc, n_mpjpe, pck, pmpjpe, procrustes
-from mhbench.protocols import load_protocol, with_options
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.scoring.joints import plan_joints
 from mhbench.skeletons import skeleton
 

@@ -10,7 +10,7 @@ from pose_scenes import body, predicted, truth
 
 from mhbench.errors import UsageError
 from mhbench.frames import JointFlag
-from mhbench.protocols import load_protocol
+from mhbench.protocols.loading import load_protocol
 from mhbench.scoring import joints
 from mhbench.scoring.intervals import averaging_groups, headline
 from mhbench.scoring.joints import plan_joints

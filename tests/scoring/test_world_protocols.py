@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mhbench.conversion import convert
+from mhbench.conversion.pipeline import convert
 from mhbench.errors import PredictionError
-from mhbench.evaluation import EvaluationOptions, evaluate
+from mhbench.evaluation.options import EvaluationOptions
+from mhbench.evaluation.pipeline import evaluate
 from mhbench.frames import JointFlag
 from mhbench.predictions.expected import write_expected_frames
 from mhbench.predictions.table import PredictionTable
 from mhbench.predictions.writing import write_predictions
-from mhbench.protocols import load_protocol
+from mhbench.protocols.loading import load_protocol
 from mhbench.scoring.people import joint_columns
 from mhbench.shards.reading import open_shards
 from mhbench.skeletons import skeleton

@@ -1,0 +1,235 @@
+"""Two results side by side: the difference of every metric, its interval, and whether it could be chance.
+
+Both results drew the same units in every draw (`evaluation.resampling`), so the difference of two draws is a
+paired difference: what is hard for both models cancels out. The interval is the 2.5 to 97.5 percentile of
+these differences; the p-value is twice the smaller share of draws on either side of zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mhbench.errors import UsageError
+from mhbench.evaluation.resampling import percentile_interval, unpacked
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from mhbench.evaluation.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDifference:
+    """One metric of two results.
+
+    Attributes:
+        metric, unit: which.
+        first, second: the two values; None = not defined.
+        difference: second - first.
+        ci95: interval of the difference; None without paired draws.
+        p_value: two-sided, of no difference; None without paired draws.
+    """
+
+    metric: str
+    unit: str
+    first: float | None
+    second: float | None
+    difference: float | None
+    ci95: tuple[float, float] | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartDifference:
+    """One metric of one part of the data, such as a sequence."""
+
+    key: str
+    metric: str
+    first: float | None
+    second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two results of one protocol on the same frames. Prints as a table.
+
+    Attributes:
+        protocol: its full name and version.
+        models: names of the first and the second.
+        metrics: in the protocol's order.
+        by: what the parts are; empty = none were asked for.
+        parts: by key, then metric.
+        drawn: the draws in words; empty = the results keep none.
+        remarks: what a reader must know, such as that one of them is not comparable.
+    """
+
+    protocol: str
+    models: tuple[str, str]
+    metrics: tuple[MetricDifference, ...]
+    by: str
+    parts: tuple[PartDifference, ...]
+    drawn: str
+    remarks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [*_heading(self), "", *_metric_lines(self), *_part_lines(self), *_remark_lines(self)]
+        )
+
+
+def compare_results(first: Result, second: Result, by: str = "") -> Comparison:
+    """Compare two results of the same protocol, frames and ground truth.
+
+    Args:
+        first: the result that is subtracted.
+        second: the other one.
+        by: also compare every part of this breakdown: sequence, camera, joint or group.
+
+    Raises:
+        UsageError: they differ in protocol, frames or ground truth, or have no such breakdown; the message
+            names what differs.
+        InputError: the draws of a result are damaged.
+    """
+    _check_same(first, second)
+    paired = _paired(first, second)
+    names = [name for name in first.metrics if name in second.metrics]
+    return Comparison(
+        protocol=f"{first.protocol.name} v{first.protocol.version}",
+        models=(first.model, second.model),
+        metrics=tuple(_difference(first, second, name, paired=paired) for name in names),
+        by=by,
+        parts=_parts(first, second, names, by) if by else (),
+        drawn=first.protocol.resampled if paired else "",
+        remarks=_remarks(first, second, paired=paired),
+    )
+
+
+def p_value(differences: npt.NDArray[np.float64]) -> float:
+    """Two-sided p-value of no difference from (draws,) paired differences; never 0, as draws are finite."""
+    below = np.count_nonzero(differences <= 0.0)
+    above = np.count_nonzero(differences >= 0.0)
+    return float(min(1.0, 2.0 * (1 + min(below, above)) / (1 + len(differences))))
+
+
+def _check_same(first: Result, second: Result) -> None:
+    one, other = first.protocol, second.protocol
+    facts = {
+        "protocol": (f"{one.name} v{one.version}", f"{other.name} v{other.version}"),
+        "options": (dict(one.options), dict(other.options)),
+        "rules (protocol hash)": (one.hash[:12], other.hash[:12]),
+        "frames": (one.frames_sha256[:12], other.frames_sha256[:12]),
+        "ground truth": (one.gt_sha256[:12], other.gt_sha256[:12]),
+        "scored joints": (one.joints, other.joints),
+    }
+    unlike = [f"{name}: {a} and {b}" for name, (a, b) in facts.items() if a != b]
+    if unlike:
+        raise UsageError(
+            f"the two results speak of different things: {'; '.join(unlike)}",
+            expected="two results of one protocol on the same frames and ground truth",
+            action="evaluate both predictions with the same protocol, options, frame lists and shards",
+        )
+
+
+def _paired(first: Result, second: Result) -> bool:
+    one, other = first.resampling, second.resampling
+    return one is not None and other is not None and one.sha256 == other.sha256
+
+
+def _difference(first: Result, second: Result, name: str, *, paired: bool) -> MetricDifference:
+    a, b = first.metrics[name], second.metrics[name]
+    difference = _subtracted(a.value, b.value)
+    if not paired or difference is None:
+        return MetricDifference(name, a.unit, a.value, b.value, difference)
+    assert first.resampling is not None  # paired
+    assert second.resampling is not None  # paired
+    drawn = unpacked(second.resampling, name) - unpacked(first.resampling, name)
+    known = drawn[np.isfinite(drawn)]
+    interval = percentile_interval(known)
+    chance = p_value(known) if known.size else None
+    return MetricDifference(name, a.unit, a.value, b.value, difference, interval, chance)
+
+
+def _subtracted(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else second - first
+
+
+def _parts(first: Result, second: Result, names: list[str], by: str) -> tuple[PartDifference, ...]:
+    tables = [{part.key: part.metrics for part in one.breakdown if part.by == by} for one in (first, second)]
+    if not tables[0] or not tables[1]:
+        known = sorted({part.by for part in first.breakdown} & {part.by for part in second.breakdown})
+        raise UsageError(
+            f"the results have no breakdown by {by!r}",
+            expected=f"one of: {', '.join(known) or 'they have none'}",
+        )
+    return tuple(
+        PartDifference(key, name, tables[0][key].get(name), tables[1][key].get(name))
+        for key in tables[0]
+        if key in tables[1]
+        for name in names
+        if name in tables[0][key]
+    )
+
+
+def _remarks(first: Result, second: Result, *, paired: bool) -> tuple[str, ...]:
+    lines = []
+    for letter, one in (("A", first), ("B", second)):
+        lines += [f"{letter} is not comparable: {reason}" for reason in one.comparable.reasons]
+    one_sided = sorted(set(first.metrics) ^ set(second.metrics))
+    if one_sided:
+        lines.append(f"only one of the results has {', '.join(one_sided)}")
+    if not paired and first.resampling is not None and second.resampling is not None:
+        lines.append(
+            "no intervals: the results drew other units (another number of draws, or another version);"
+            " evaluate both anew"
+        )
+    elif not paired:
+        lines.append("no intervals: a result keeps no draws; evaluate with --bootstrap above 0")
+    return tuple(lines)
+
+
+def _heading(comparison: Comparison) -> list[str]:
+    return [comparison.protocol, f"A  {comparison.models[0]}", f"B  {comparison.models[1]}"]
+
+
+def _number(value: float | None, form: str = ".2f") -> str:
+    return "n/a" if value is None else format(value, form)
+
+
+def _metric_lines(comparison: Comparison) -> list[str]:
+    width = max([len(one.metric) for one in comparison.metrics] + [len("metric")]) + 2
+    lines = [f"{'metric':<{width}}{'A':>10}{'B':>10}{'B - A':>10}     {'95 % interval':<20}{'p':>7}"]
+    for one in comparison.metrics:
+        interval = f"[{one.ci95[0]:+.2f}, {one.ci95[1]:+.2f}]" if one.ci95 else ""
+        chance = "" if one.p_value is None else f"{one.p_value:.3f}"
+        lines.append(
+            f"{one.metric:<{width}}{_number(one.first):>10}{_number(one.second):>10}"
+            f"{_number(one.difference, '+.2f'):>10} {one.unit:<3} {interval:<20}{chance:>7}".rstrip()
+        )
+    if comparison.drawn:
+        lines.append(f"intervals and p: paired, {comparison.drawn}")
+    return lines
+
+
+def _part_lines(comparison: Comparison) -> list[str]:
+    lines: list[str] = []
+    for metric in dict.fromkeys(part.metric for part in comparison.parts):
+        parts = [part for part in comparison.parts if part.metric == metric]
+        width = max([len(part.key) for part in parts] + [len(metric)]) + 2
+        lines += ["", f"{metric:<{width}}{'A':>10}{'B':>10}{'B - A':>10}   by {comparison.by}"]
+        lower = 0
+        for part in parts:
+            difference = _subtracted(part.first, part.second)
+            lower += difference is not None and difference < 0.0
+            lines.append(
+                f"{part.key:<{width}}{_number(part.first):>10}{_number(part.second):>10}"
+                f"{_number(difference, '+.2f'):>10}"
+            )
+        lines.append(f"B is lower in {lower} of {len(parts)}")
+    return lines
+
+
+def _remark_lines(comparison: Comparison) -> list[str]:
+    return ["", *comparison.remarks] if comparison.remarks else []

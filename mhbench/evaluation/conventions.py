@@ -1,0 +1,319 @@
+"""The same predictions under every convention in use, and with common mistakes undone.
+
+A number without its conventions says nothing: the table shows how far each of them moves it, and which paper
+or code it comes from. None of these numbers is ever ranked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from mhbench.errors import MhbenchError
+from mhbench.evaluation.options import EvaluationOptions
+from mhbench.evaluation.perturbations import PERTURBATIONS
+from mhbench.evaluation.pipeline import score_predictions
+from mhbench.manifests import read_manifest
+from mhbench.predictions.reading import read_predictions
+from mhbench.protocols.loading import OptionRule, protocol_hash, resolve_protocol, with_options
+from mhbench.scoring.intervals import Groups, averaging_groups, headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from mhbench.evaluation.perturbations import Perturbation
+    from mhbench.predictions.table import PredictionTable
+    from mhbench.protocols.loading import Protocol
+    from mhbench.scoring.scored import Scored
+    from mhbench.scoring.statistics import Measure
+
+MISSED_MM: Final = 500.0  # what a missed person costs when mistakes are looked for; nothing is scored by it
+JUDGES: Final = ("mpjpe", "mpjpe_abs", "pmpjpe")  # the first of them that the protocol has
+
+
+class Convention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One convention in use (`manifests/conventions.toml`).
+
+    Attributes:
+        axis, value: what it decides, and how.
+        source: papers or code it comes from.
+        against: families of metrics of the chosen protocol it speaks of.
+        patch: what it changes in a protocol.
+        datasets: where it is in use; empty = every data set with 3D.
+    """
+
+    axis: str
+    value: str
+    source: str
+    against: tuple[str, ...]
+    patch: dict[str, Any]
+    datasets: tuple[str, ...] = ()
+
+
+class _Conventions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The manifest."""
+
+    convention: tuple[Convention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One number under one convention.
+
+    Attributes:
+        axis, value, source: which convention, and whose.
+        metric, unit: what is measured.
+        number: the value; None = nothing was counted.
+        difference: to the chosen protocol's own value of the same kind; None where it has none.
+        chosen: the convention is the chosen protocol's own.
+    """
+
+    axis: str
+    value: str
+    source: str
+    metric: str
+    unit: str
+    number: float | None
+    difference: float | None
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MistakeRow:
+    """How the predictions score with a mistake undone: their error, missed people counted in."""
+
+    name: str
+    error: float
+    suspicion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """All rows. Prints as two tables and the warnings.
+
+    Attributes:
+        protocol: the chosen one, with its version.
+        chosen: its own numbers: metric -> (value, unit).
+        rows: the conventions, by axis.
+        impossible: conventions that cannot be applied here, and why.
+        error: the error by which mistakes are judged, of the predictions as they are.
+        judged_by: its metric and unit, and what is added.
+        mistakes: the predictions with each mistake undone.
+        warnings: mistakes that were probably made.
+    """
+
+    protocol: str
+    chosen: Mapping[str, tuple[float | None, str]]
+    rows: tuple[AuditRow, ...]
+    impossible: tuple[str, ...]
+    error: float
+    judged_by: str
+    mistakes: tuple[MistakeRow, ...]
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([*_convention_lines(self), "", *_mistake_lines(self), *_warning_lines(self)])
+
+
+def audit(
+    path: Path, data: Path, protocol: str = "generic", options: EvaluationOptions | None = None
+) -> Audit:
+    """Score a predictions file under every convention in use for its data set, and with mistakes undone.
+
+    Args:
+        path: predictions in any form `mhbench.read_predictions` reads.
+        data: folder of the shards.
+        protocol: the chosen protocol, from which every convention changes one thing.
+        options: as for `evaluate`.
+
+    Raises:
+        MhbenchError: the predictions do not fit the chosen protocol itself.
+    """
+    chosen = options or EvaluationOptions()
+    predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
+    rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
+    scored, _ = score_predictions(predictions, rules, data, chosen)
+    own = _numbers(scored, rules)
+    rows, impossible = _conventions(predictions, rules, data, chosen, own)
+    error, judged_by = _badness(scored)
+    mistakes = tuple(_mistakes(predictions, rules, data, chosen))
+    return Audit(
+        protocol=f"{rules.name} v{rules.version}",
+        chosen=own,
+        rows=rows,
+        impossible=impossible,
+        error=error,
+        judged_by=judged_by,
+        mistakes=tuple(row for _, row in mistakes),
+        warnings=tuple(
+            f"{row.suspicion}: {row.error:.0f} instead of {error:.0f} with {row.name}"
+            for one, row in mistakes
+            if row.error < one.wins_below * error
+        ),
+    )
+
+
+def conventions(protocol: Protocol) -> Iterator[tuple[Convention, Protocol]]:
+    """Every convention in use for a protocol's data set and every value of its own options, applied to it."""
+    listed = read_manifest("conventions", _Conventions).convention if protocol.scoring == "poses" else ()
+    for one in listed:
+        if not one.datasets or protocol.frames.dataset in one.datasets:
+            # a convention is an option that the protocol happens not to have
+            option = OptionRule(name=one.axis, default="", values={one.value: one.patch})
+            bare = msgspec.structs.replace(protocol, option=(option,))
+            yield one, with_options(bare, {one.axis: one.value})
+    families = tuple(dict.fromkeys(rule.name.partition("@")[0] for rule in protocol.metric))
+    for option in protocol.option:
+        for value, patch in option.values.items():
+            own = Convention(
+                axis=f"option {option.name}",
+                value=value,
+                source=option.about or protocol.name,
+                against=families,
+                patch=patch,
+            )
+            yield own, with_options(protocol, {option.name: value})
+
+
+def _conventions(
+    predictions: PredictionTable,
+    protocol: Protocol,
+    data: Path,
+    options: EvaluationOptions,
+    own: Mapping[str, tuple[float | None, str]],
+) -> tuple[tuple[AuditRow, ...], tuple[str, ...]]:
+    rows: list[AuditRow] = []
+    impossible = []
+    for one, changed in conventions(protocol):
+        try:
+            scored, _ = score_predictions(predictions, changed, data, options)
+        except MhbenchError as error:
+            impossible.append(f"{one.axis}: {one.value} ({error.what})")
+            continue
+        rows += _rows(one, _numbers(scored, changed), own, chosen=_is_own(one, protocol, changed))
+    return tuple(rows), tuple(impossible)
+
+
+def _replaces_metrics(one: Convention) -> bool:
+    return not {"metric", "metric_of"}.isdisjoint(one.patch)
+
+
+def _is_own(one: Convention, protocol: Protocol, changed: Protocol) -> bool:
+    """Whether the protocol follows the convention already: its metrics are among those it has."""
+    if _replaces_metrics(one):
+        return all(rule in protocol.metric for rule in changed.metric)
+    return protocol_hash(changed) == protocol_hash(protocol)
+
+
+def _rows(
+    one: Convention,
+    numbers: Mapping[str, tuple[float | None, str]],
+    own: Mapping[str, tuple[float | None, str]],
+    *,
+    chosen: bool,
+) -> Iterator[AuditRow]:
+    replaced = _replaces_metrics(one)
+    for name, (number, unit) in numbers.items():
+        family = name.partition("@")[0]
+        if not replaced and family not in one.against:
+            continue
+        reference = own.get(name) if name in own else _reference(one.against, own) if replaced else None
+        before = reference[0] if reference else None
+        difference = None if number is None or before is None else number - before
+        yield AuditRow(one.axis, one.value, one.source, name, unit, number, difference, chosen)
+
+
+def _reference(
+    families: tuple[str, ...], own: Mapping[str, tuple[float | None, str]]
+) -> tuple[float | None, str] | None:
+    """The chosen protocol's number of the first of the families that it has."""
+    return next(
+        (value for family in families for name, value in own.items() if name.partition("@")[0] == family),
+        None,
+    )
+
+
+def _numbers(scored: Scored, protocol: Protocol) -> dict[str, tuple[float | None, str]]:
+    groups = averaging_groups(scored.frames, protocol)
+
+    def number(one: Measure) -> float | None:
+        value = headline(one, groups)
+        return value if np.isfinite(value) else None
+
+    return {name: (number(one), one.unit) for name, one in scored.measures.items()}
+
+
+def _mistakes(
+    predictions: PredictionTable, protocol: Protocol, data: Path, options: EvaluationOptions
+) -> Iterator[tuple[Perturbation, MistakeRow]]:
+    for one in PERTURBATIONS:
+        changed = one.change(predictions)
+        if changed is None:
+            continue
+        try:
+            scored, _ = score_predictions(changed, protocol, data, options)
+        except MhbenchError:  # the changed predictions fit less than the given ones: no mistake undone
+            continue
+        error, _ = _badness(scored)
+        yield one, MistakeRow(one.name, error, one.suspicion)
+
+
+def _badness(scored: Scored) -> tuple[float, str]:
+    """How wrong predictions are as one number, lower is better, whoever is missed included."""
+    records = scored.records
+    if records is None:
+        name, measure = next(iter(scored.measures.items()))
+        whole = np.zeros(len(scored.frames["id"]), dtype=np.int64)
+        return 100.0 - headline(measure, Groups(whole, ("all",))), f"100 - {name}, %"
+    name = next((judge for judge in JUDGES if judge in records.errors), next(iter(records.errors)))
+    errors = records.errors[name]
+    people = (records.truth >= 0) & scored.frames["given"][records.frame]
+    known = np.isfinite(errors)
+    mean = np.where(known, errors, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    cost = np.where(known.any(axis=1), np.minimum(mean, MISSED_MM), MISSED_MM)[people]
+    words = f"{name} in mm, missed people and larger errors as {MISSED_MM:.0f} mm"
+    return (float(cost.mean()) if cost.size else MISSED_MM), words
+
+
+def _convention_lines(one: Audit) -> list[str]:
+    lines = [f"{one.protocol}, the chosen protocol"]
+    lines += [
+        f"  {name:<24}{'n/a' if value is None else format(value, '.2f'):>10} {unit}"
+        for name, (value, unit) in one.chosen.items()
+    ]
+    width = max((len(row.value) for row in one.rows), default=0) + 2
+    axis, last = "", ""
+    for row in one.rows:
+        if row.chosen and row.value == last:
+            continue  # its further metrics stand above
+        last = row.value
+        if row.axis != axis:
+            axis = row.axis
+            lines += ["", f"{axis:<{width + 2}}{'metric':<16}{'value':>10}{'change':>10}      from"]
+        number = "n/a" if row.number is None else f"{row.number:.2f}"
+        change = "" if row.difference is None else f"{row.difference:+.2f}"
+        mark = "*" if row.chosen else " "
+        lines.append(
+            f"{mark} {row.value:<{width}}{row.metric:<16}{number:>10}{change:>10} {row.unit:<4} {row.source}"
+        )
+    lines += ["", "* as the chosen protocol; change is to its own number"]
+    if one.impossible:
+        lines += ["not possible with these predictions:"]
+        lines += [f"  {text}" for text in one.impossible]
+    return lines
+
+
+def _mistake_lines(one: Audit) -> list[str]:
+    lines = [f"common mistakes undone ({one.judged_by})"]
+    lines.append(f"  {'as they are':<34}{one.error:>10.1f}")
+    return lines + [f"  {row.name:<34}{row.error:>10.1f}" for row in one.mistakes]
+
+
+def _warning_lines(one: Audit) -> list[str]:
+    if not one.warnings:
+        return ["no mistake undone makes them better"]
+    return ["", *(f"warning: {warning}" for warning in one.warnings)]

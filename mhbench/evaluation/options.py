@@ -1,0 +1,30 @@
+"""What may be chosen for an evaluation besides its protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """What can be chosen besides the protocol; every value other than the default stands in the result.
+
+    Attributes:
+        options: open points of the protocol set to other values.
+        min_score: people with a lower score are left out.
+        allow_approximate: joints that the predicted skeleton only has approximately are accepted.
+        frame_lists: raw indices per sequence, where the official list is not public.
+        bootstrap: draws of the intervals; 0 = none.
+        place: `reprojection` puts root-relative people where their joints2d say that they are.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    min_score: float | None = None
+    allow_approximate: bool = False
+    frame_lists: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    bootstrap: int = 1000
+    place: Literal["", "reprojection"] = ""

@@ -1,0 +1,58 @@
+"""`mhbench view`: pictures of frames, compared with stored ones."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from pictures import assert_looks_like
+
+from mhbench.cli.main import program
+from mhbench.conversion.pipeline import convert
+from mhbench.errors import UsageError
+from mhbench.predictions.writing import write_predictions
+from mhbench.report.viewing import view_frame
+from mhbench.running.ground_truth import run_ground_truth_heatmaps
+from mhbench.synthetic.raw.panoptic import write
+from mhbench.synthetic.scenes import scene
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("view")
+    made = scene(frames=1, people=3, motion="walk", seed=1, cameras=("00_16",), fps=3.0, absences=False)
+    write(made, folder / "raw", sequence="170101_view1", uncertain=False)
+    convert("panoptic", folder / "raw", folder / "shards", jobs=1, engine="serial")
+    return folder
+
+
+def test_a_frame_with_image_skeletons_and_heatmaps_looks_as_it_did(folder, tmp_path):
+    out = view_frame(folder / "shards", "0", tmp_path / "a.png", raw=folder / "raw")
+    assert_looks_like(out.read_bytes(), "frame")
+
+
+def test_without_the_raw_root_a_canvas_is_drawn(folder, tmp_path):
+    out = view_frame(folder / "shards", "0", tmp_path / "a.png", heatmaps=False)
+    assert_looks_like(out.read_bytes(), "frame_canvas")
+
+
+def test_predictions_are_drawn_beside_the_truth(folder, tmp_path):
+    predictions = tmp_path / "p.json"
+    write_predictions(run_ground_truth_heatmaps(folder / "shards"), predictions)
+    plain = view_frame(folder / "shards", "0", tmp_path / "a.png").read_bytes()
+    both = view_frame(folder / "shards", "0", tmp_path / "b.png", predictions=predictions).read_bytes()
+    assert plain != both
+    assert_looks_like(both, "frame_overlay")
+
+
+def test_frames_are_found_by_id_with_any_padding(folder, tmp_path):
+    out = tmp_path / "a.png"
+    words = ["view", str(folder / "shards"), "--frame", "170101_view1/00_16/137", "--out", str(out)]
+    done = CliRunner(catch_exceptions=False).invoke(program, words)
+    assert done.exit_code == 0
+    assert out.stat().st_size > 10_000
+
+
+def test_an_unknown_frame_names_one_that_exists(folder, tmp_path):
+    with pytest.raises(UsageError) as caught:
+        view_frame(folder / "shards", "170101_view1/00_16/999", tmp_path / "a.png")
+    assert "170101_view1/00_16/00000137" in caught.value.expected
