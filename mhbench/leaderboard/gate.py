@@ -1,8 +1,8 @@
 """The gate: is a result worse than a baseline, beyond noise and beyond what is allowed?
 
 A non-inferiority test on paired draws (`evaluation.comparison`): the loss of a metric is its difference in
-the bad direction, with a 95 % interval over the same resampled units. A metric is `worse` if even the low end of
-the interval exceeds the allowed loss; it `holds` if the high end does not; in between the data cannot tell
+the bad direction, with a 95 % interval over the same resampled units. A metric is `worse` if even the low end
+of the interval exceeds the allowed loss; it `holds` if the high end does not; in between the data cannot tell
 (`unresolved`), which half the width of the interval, the smallest difference they can show, explains. Where
 no loss is allowed, what cannot be told from none is `within noise`.
 """
