@@ -24,6 +24,7 @@ _HOME: Final = {
     "overlap_volume": "overlap",
     "label_map": "silhouettes",
     "depth_maps": "silhouettes",
+    "romp_label_map": "silhouettes",
     "projections": "silhouettes",
 }
 

@@ -6,7 +6,7 @@ with a mask is a different number, so they have different names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
 
-BACKGROUND = 0
+MOST_PEOPLE: Final = np.iinfo(np.int16).max
 
 
 class LabelMap(NamedTuple):
@@ -75,6 +75,58 @@ def depth_maps(vertices: npt.ArrayLike, faces: npt.ArrayLike, camera: Camera) ->
     return maps
 
 
+def romp_label_map(
+    vertices: npt.ArrayLike,
+    faces: npt.ArrayLike,
+    camera: Camera,
+    scores: npt.ArrayLike,
+    *,
+    margin: float = 0.0,
+) -> LabelMap:
+    """Who is drawn at each pixel if confidence and size decide, not depth: ROMP's order, an aid for drawing.
+
+    People take their pixels one after the other, the surest first. Where somebody is already, the later one
+    takes the pixel only with a silhouette that is larger by more than `margin`: who looks larger is probably
+    nearer (ROMP, supplementary material, section 3.3). It is a picture's order and no estimate of depth;
+    where the depth is known, `label_map` tells the truth.
+
+    Args:
+        vertices: (P, V, 3) m in the camera's frame. A person with a coordinate that is not finite is nowhere.
+        faces: (T, 3), the same for all.
+        camera: one camera with the size of its image; R and t are not used.
+        scores: (P,) confidences; of equal ones the earlier person comes first, and NaN comes last.
+        margin: px of area, of the person's own silhouette in the image. The paper has such a threshold and
+            does not give its value; with 0 the largest silhouette wins.
+
+    Returns:
+        The label map; its depth is that of the person drawn.
+
+    Raises:
+        ShapeError: no meshes of one topology, or other than one score for each.
+        UsageError: the camera's image has no size, or the margin is negative.
+    """
+    people, triangles = _checked(vertices, faces, camera)
+    confidences = np.asarray(scores, dtype=np.float64)
+    check_shape("scores", confidences, "P", {"P": len(people)})
+    if not margin >= 0:
+        raise UsageError(
+            f"the margin is {margin}", expected="an area in pixels, 0 or more", action="check it"
+        )
+    shape = (camera.height, camera.width)
+    shown = LabelMap(np.zeros(shape, dtype=np.int16), np.full(shape, np.inf, dtype=np.float32))
+    # the area of the person shown; none where nobody is
+    area = np.full(shape, -np.inf)
+    for person in np.argsort(-confidences, kind="stable"):
+        depth = np.full(shape, np.inf, dtype=np.float32)
+        _draw(people[person], triangles, camera, 1, np.zeros(shape, dtype=np.int16), depth)
+        own = np.isfinite(depth)
+        taken = own & (np.count_nonzero(own) > area + margin)
+        shown.labels[taken] = person + 1
+        shown.depth[taken] = depth[taken]
+        area[taken] = np.count_nonzero(own)
+    return shown
+
+
 def projections(volume: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Front and side view of volumes in the network's order of axes: the largest value along z, along x.
 
@@ -108,5 +160,11 @@ def _checked(vertices: npt.ArrayLike, faces: npt.ArrayLike, camera: Camera) -> t
             f"the camera's image is {camera.width} x {camera.height} pixels",
             expected="a width and a height",
             action="give the camera the size of its image",
+        )
+    if len(people) > MOST_PEOPLE:
+        raise UsageError(
+            f"there are {len(people)} people in one image",
+            expected=f"at most {MOST_PEOPLE}, which the labels can number",
+            action="check that the first axis is the people of one frame",
         )
     return people, checked_faces(faces, people.shape[1])

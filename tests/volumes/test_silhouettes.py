@@ -9,7 +9,7 @@ from closed_meshes import box, sphere
 from mhbench.cameras import Camera
 from mhbench.errors import ShapeError, UsageError
 from mhbench.synthetic import picture, scene
-from mhbench.volumes import depth_maps, label_map, projections
+from mhbench.volumes import depth_maps, label_map, projections, romp_label_map
 
 CAMERA = Camera(np.array([[100.0, 0, 50], [0, 100, 40], [0, 0, 1]]), width=101, height=81)
 
@@ -97,3 +97,44 @@ def test_refusals():
     vertices, box_faces = box([0, 0, 0], [1, 1, 1])
     with pytest.raises(ShapeError, match="faces name"):
         label_map(vertices[None, :4], box_faces, CAMERA)
+
+
+def test_romp_order_lets_confidence_and_size_decide():
+    vertices, faces = sphere(0.5, splits=3)
+    # the small one stands in front, but looks smaller
+    people = np.stack([vertices + [0, 0, 4], 0.2 * vertices + [0.3, 0, 3], vertices + [0.5, 0, 6]])
+    own = np.isfinite(depth_maps(people, faces, CAMERA))
+    area = own.sum(axis=(1, 2))
+    assert area[0] > area[2] > area[1]
+
+    by_size = romp_label_map(people, faces, CAMERA, [0.2, 0.9, 0.5])
+    assert np.array_equal(by_size.visible(0), own[0])
+    assert np.array_equal(by_size.visible(1), own[1] & ~own[0] & ~own[2])
+    assert np.array_equal(by_size.labels == 0, ~own.any(axis=0))
+    # the depth is that of who is drawn
+    alone = depth_maps(people, faces, CAMERA)
+    assert np.array_equal(by_size.depth[own[0]], alone[0][own[0]])
+
+    # a margin that nobody exceeds leaves the order of confidence
+    sure = romp_label_map(people, faces, CAMERA, [0.2, 0.9, 0.5], margin=1e6)
+    assert np.array_equal(sure.visible(1), own[1])
+    assert np.array_equal(sure.visible(2), own[2] & ~own[1])
+    # one in between: the first two are too alike to swap, the third is larger than the smallest by enough
+    between = float(area[0] - area[2]) + 1
+    mixed = romp_label_map(people, faces, CAMERA, [0.2, 0.1, 0.9], margin=between)
+    assert np.array_equal(mixed.visible(2), own[2])
+    assert np.array_equal(mixed.visible(0), own[0] & ~own[2])
+
+
+def test_romp_order_of_nobody_and_of_unknown_confidence():
+    people, faces = two_spheres()
+    assert not romp_label_map(people[:0], faces, CAMERA, []).labels.any()
+    people[0] = people[1]  # the same silhouette: only confidence is left, and NaN is none
+    assert set(np.unique(romp_label_map(people, faces, CAMERA, [np.nan, 0.1]).labels)) == {0, 2}
+    assert set(np.unique(romp_label_map(people, faces, CAMERA, [0.1, 0.1]).labels)) == {0, 1}
+    people[0, 0] = np.nan
+    assert set(np.unique(romp_label_map(people, faces, CAMERA, [0.9, 0.1]).labels)) == {0, 2}
+    with pytest.raises(ShapeError, match="scores"):
+        romp_label_map(people, faces, CAMERA, [0.5])
+    with pytest.raises(UsageError, match="margin"):
+        romp_label_map(people, faces, CAMERA, [0.5, 0.4], margin=-1)
