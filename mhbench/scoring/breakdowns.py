@@ -69,9 +69,11 @@ def _frame_keys(scored: Scored) -> dict[str, Keys]:
         if column.startswith("subset_"):
             name = column.removeprefix("subset_")
             keys[f"subset {name}"] = np.where(frames[column].astype(bool), "inside", "outside")
+    people = frames.get("people", np.zeros(len(frames["id"]), dtype=np.int64))
     if scored.records is not None:
         true = scored.records.frame[scored.records.truth >= 0]
         people = np.bincount(true, minlength=len(frames["id"]))
+    if people.any():
         keys["people"] = _ranges(people.astype(np.float64), CROWDS, "")
     return keys
 

@@ -11,11 +11,17 @@ import numpy as np
 from mhbench.errors import InputError, PredictionError, UsageError
 from mhbench.frames import JointFlag
 from mhbench.metrics.keypoint_input import KeypointDetections, KeypointTruth
-from mhbench.metrics.keypoint_matches import CONVENTIONS, match_keypoints, merge_matches
+from mhbench.metrics.keypoint_matches import (
+    CONVENTIONS,
+    RECALL_POINTS,
+    THRESHOLDS,
+    match_keypoints,
+    merge_matches,
+)
 from mhbench.protocols.frame_selection import counted_people
 from mhbench.scoring.people import in_other_joints, refuse_unscored, scores_of
 from mhbench.scoring.poses import frame_columns
-from mhbench.scoring.scored import PeopleCounts, Scored
+from mhbench.scoring.scored import Curve, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
 from mhbench.skeletons import conversion, skeleton
 
@@ -114,7 +120,18 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         ),
         joints=skeleton(CONVENTIONS[_convention(protocol)].skeleton).joints,
         approximate=parts[0].approximate,
+        precision_recall=lambda: _curves(whole[""]),
     )
+
+
+def _curves(matches: KeypointMatches) -> dict[str, Curve]:
+    """The curves of every second threshold of the similarity; none where nobody counts."""
+    precision, _ = matches.curves()
+    return {
+        f"similarity {limit:.2f}": Curve(RECALL_POINTS, row)
+        for limit, row in list(zip(THRESHOLDS, precision, strict=True))[::2]
+        if (row >= 0).all()
+    }
 
 
 def _measure(

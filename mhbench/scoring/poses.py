@@ -240,10 +240,10 @@ def _row_order(true: People, given: People, extra: Ints) -> tuple[Ints, Ints]:
 
 
 def frame_columns(table: FrameTable, rows: Ints) -> dict[str, npt.NDArray[Any]]:
-    """The columns of the frames that results break down by, and `given`: a prediction names the frame."""
+    """The columns that results break down by, `people` in each frame, and `given`: a prediction names it."""
     columns = {
         name: column
         for name, column in table.frames.items()
         if name in FRAME_COLUMNS or name.startswith("subset_") or name == "crowd_index"
     }
-    return {**columns, "given": rows >= 0}
+    return {**columns, "people": np.diff(table.person_start), "given": rows >= 0}

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+import numpy as np
 
-    import numpy as np
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     import numpy.typing as npt
 
     from mhbench.frames import Columns, FrameTable
@@ -65,6 +66,20 @@ class PeopleCounts:
     without_root: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Precision against recall, (n,) shares from 0 to 1 each, as predictions of ever lower scores count."""
+
+    recall: npt.NDArray[np.float64]
+    precision: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, right: npt.NDArray[np.bool_], people: int) -> Curve:
+        """The curve of (n,) predictions, best score first, of which some are right; `people` true ones."""
+        hits = np.cumsum(right)
+        return cls(hits / max(people, 1), hits / np.arange(1, len(right) + 1))
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Scored:
     """All expected frames, scored.
@@ -78,6 +93,7 @@ class Scored:
         approximate: scored joints that are only approximately the predicted ones.
         records: one row per person, where the kind of scoring has them.
         provenance: what else the result should tell of how it came about.
+        precision_recall: curves by what counts as right, for the report; {} where scores play no part.
     """
 
     frames: Columns
@@ -88,6 +104,7 @@ class Scored:
     approximate: tuple[str, ...] = ()
     records: Records | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    precision_recall: Callable[[], Mapping[str, Curve]] = dict
 
 
 class Kind(Protocol):

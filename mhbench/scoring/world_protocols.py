@@ -14,7 +14,7 @@ from mhbench.scoring import pose_protocols
 from mhbench.scoring.joints import plan_joints
 from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
 from mhbench.scoring.poses import frame_columns
-from mhbench.scoring.scored import PeopleCounts, Scored
+from mhbench.scoring.scored import Curve, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
 from mhbench.skeletons import skeleton
 
@@ -115,6 +115,10 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
             true=sum(len(one) for one in target), predicted=sum(len(one) for one in predicted)
         ),
         joints=parts[0].joints,
+        precision_recall=lambda: {
+            f"within {limit:g} mm": Curve.of(matches.hits[limit], int(matches.people.sum()))
+            for limit in THRESHOLDS_MM
+        },
     )
 
 
