@@ -102,38 +102,52 @@ def test_unknown_engines_and_schedulers_are_refused(tmp_path):
         run_jobs(ITEMS, square, tmp_path, engine_name="processes", scheduler="tcp://host:1")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
-def test_a_missing_engine_is_named_with_its_extra(tmp_path):
-    with pytest.raises(MissingExtraError, match=r"mhbench\[ray\]"):
-        run_jobs(ITEMS, square, tmp_path, engine_name="ray")
+@pytest.mark.parametrize(("engine", "package"), [("ray", "ray"), ("dask", "distributed")])
+def test_a_missing_engine_is_named_with_its_extra(tmp_path, monkeypatch, engine, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf"mhbench\[{engine}\]"):
+        run_jobs(ITEMS, square, tmp_path, engine_name=engine)
 
 
-DASK = """
+# a program of its own: both engines start workers that import what they run
+ON_A_CLUSTER = """
 import sys
 from pathlib import Path
 from test_scheduling import ITEMS, die, run_jobs, values
 
 if __name__ == "__main__":
-    journals = run_jobs(ITEMS, die, Path(sys.argv[1]), engine_name="dask", jobs=2)
+    journals = run_jobs(ITEMS, die, Path(sys.argv[2]), engine_name=sys.argv[1], jobs=2)
     failed = [item for item, one in journals.items() if one.failure]
     print(failed, values({item: one for item, one in journals.items() if not one.failure}))
 """
 
 
-@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="dask is not installed")
-def test_dask_does_every_item_and_survives_a_killed_worker(tmp_path):
-    script = tmp_path / "on_dask.py"
-    script.write_text(DASK)
+@pytest.mark.parametrize(("engine", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_a_cluster_does_every_item_and_survives_a_killed_worker(tmp_path, engine, package):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    script = tmp_path / "on_a_cluster.py"
+    script.write_text(ON_A_CLUSTER)
+    quiet_ray = {
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }  # no token under the home folder
     done = subprocess.run(
-        [sys.executable, script, tmp_path / "journals"],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        [sys.executable, script, engine, tmp_path / "journals"],
+        env={
+            **os.environ,
+            **quiet_ray,
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
+        },
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=180,
     )
     expected = {item: number**2 for item, number in ITEMS.items() if number != 3}
-    assert done.stdout.strip() == f"['all/3'] {expected}", done.stderr
+    assert done.stdout.splitlines()[-1:] == [f"['all/3'] {expected}"], done.stderr
 
 
 def test_journals_lie_where_their_items_say(tmp_path):
