@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NEAREST: Final = 0.05
 """Metres in front of the camera at which the world begins."""
+FLATTEST: Final = 1e-9
+"""Twice the area in square pixels up to which a triangle is seen edge-on and not drawn."""
 _NO_COLOURS: Final = np.zeros((0, 3))
 _NO_IMAGE: Final = np.zeros((0, 0, 3), dtype=np.float32)
 
@@ -74,7 +76,7 @@ def _rasterise(
         cx, cy = pixels[c, 0], pixels[c, 1]
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         # a comparison with NaN is false: a vertex beyond the fold of the lens has no pixel
-        if not abs(area) > 1e-9:
+        if not abs(area) > FLATTEST:
             continue
         # within reach of the image before they become integers, which hold no 1e20
         left = min(max(np.ceil(min(ax, bx, cx)), 0.0), float(width))
