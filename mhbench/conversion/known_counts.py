@@ -164,6 +164,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "valid_frames": Measure(
         ("frames/valid_frame",), lambda table: _frames(table, table.frames["valid_frame"] > 0)
     ),
+    "bodynet_frames": Measure(
+        ("frames/bodynet_test",), lambda table: _frames(table, table.frames["bodynet_test"] > 0)
+    ),
     "people_scored": Measure(
         ("persons/num_keypoints", "persons/iscrowd"), lambda table: _people(table, _scored(table))
     ),

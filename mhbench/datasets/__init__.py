@@ -34,6 +34,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "mupots": "mhbench.datasets.mupots",
     "ochuman": "mhbench.datasets.ochuman",
     "panoptic": "mhbench.datasets.panoptic",
+    "surreal": "mhbench.datasets.surreal",
 }
 
 

@@ -69,8 +69,13 @@ def _mpi_inf_3dhp(item: Item) -> tuple[tuple[str, ...], int]:
     return (f"{folder}/imageSequence/video_{item.keys['camera']}.avi",), 0
 
 
+def _surreal(item: Item) -> tuple[tuple[str, ...], int]:
+    return (item.files[0].replace("_info.mat", ".mp4"),), 1
+
+
 _PLACES: Final[Mapping[str, Callable[[Item], tuple[tuple[str, ...], int]]]] = {
     "human36m": _human36m,
     "jta": _jta,
     "mpi_inf_3dhp": _mpi_inf_3dhp,
+    "surreal": _surreal,
 }

@@ -163,10 +163,17 @@ def _3dhp_video(table: FrameTable, frame: int) -> tuple[str, int] | None:
     return f"{match[1]}/{match[2]}/imageSequence/video_{camera}.avi", int(table.frames["index"][frame])
 
 
+def _surreal_video(table: FrameTable, frame: int) -> tuple[str, int] | None:
+    # the folder of cut-out images bears the name of the clip; frames of the annotations count from 1
+    clip = str(table.frames["image"][frame]).rpartition("/")[0]
+    return f"{clip}.mp4", int(table.frames["index"][frame]) - 1
+
+
 # video relative to the raw root, and the number of the frame in it as decoders count, from 0
 _VIDEOS: Final[Mapping[str, Callable[[FrameTable, int], tuple[str, int] | None]]] = {
     "panoptic": _panoptic_video,
     "human36m": _human36m_video,
     "jta": _jta_video,
     "mpi_inf_3dhp": _3dhp_video,
+    "surreal": _surreal_video,
 }

@@ -36,6 +36,7 @@ WRITERS: Final = (
     "mupots",
     "ochuman",
     "panoptic",
+    "surreal",
 )
 _MODULES: Final = {"3dpw": "threedpw"}  # no name of a module begins with a digit
 
