@@ -112,19 +112,22 @@ def joint_maps(
     )
 
 
-def local_maxima(maps: npt.NDArray[np.floating[Any]], side: int) -> npt.NDArray[np.bool_]:
-    """(..., H, W) bool: no cell of the `side` x `side` square around it is larger (plateaus count).
+def local_maxima(
+    maps: npt.NDArray[np.floating[Any]], side: int, *, strict: bool = False
+) -> npt.NDArray[np.bool_]:
+    """(..., H, W) bool: no other cell of the `side` x `side` square around it is larger.
+
+    Cells beyond the edge do not count. NaN is no maximum, and neither is a cell with NaN in its square.
 
     Args:
         maps: (..., H, W).
         side: odd.
+        strict: no other cell is as large either: of a plateau nothing stays.
     """
-    reach = side // 2
-    edges = [(0, 0)] * (maps.ndim - 2) + [(reach, reach)] * 2
-    padded = np.pad(maps, edges, constant_values=-np.inf)
-    columns = np.lib.stride_tricks.sliding_window_view(padded, side, axis=-1).max(axis=-1)
-    largest = np.lib.stride_tricks.sliding_window_view(columns, side, axis=-2).max(axis=-1)
-    return np.asarray(maps == largest)
+    height, width = maps.shape[-2:]
+    found = np.zeros((maps.size // max(height * width, 1), height, width), dtype=np.bool_)
+    _find_maxima(np.ascontiguousarray(maps).reshape(found.shape), side // 2, strict, found)
+    return found.reshape(maps.shape)
 
 
 def best_cells(
@@ -186,3 +189,23 @@ def _draw(maps: Maps, channels: Ints, points: Floats, squares: Floats, first: In
                 dx, dy = column - points[n, 0], row - points[n, 1]
                 value = np.float32(np.exp(-(dx * dx + dy * dy) / squares[n]))
                 maps[channels[n], row, column] = max(maps[channels[n], row, column], value)
+
+
+@kernel
+def _find_maxima(maps: Any, reach: int, strict: bool, found: Any) -> None:  # noqa: FBT001 - compiled
+    count, height, width = maps.shape
+    for channel in range(count):
+        for row in range(height):
+            for column in range(width):
+                value = maps[channel, row, column]
+                top, bottom = max(row - reach, 0), min(row + reach, height - 1)
+                left, right = max(column - reach, 0), min(column + reach, width - 1)
+                largest = value == value  # noqa: PLR0124 - False for NaN
+                y = top
+                while largest and y <= bottom:
+                    for x in range(left, right + 1):
+                        other = maps[channel, y, x]
+                        if not (value > other or (value == other and not strict)) and (y, x) != (row, column):
+                            largest = False
+                    y += 1
+                found[channel, row, column] = largest

@@ -62,11 +62,19 @@ def test_channels_are_checked():
 )
 @settings(max_examples=25)
 def test_maxima_are_those_of_the_window(maps, side):
-    found = local_maxima(maps, side)
+    found, strict = local_maxima(maps, side), local_maxima(maps, side, strict=True)
     for channel, row, column in np.ndindex(maps.shape):
         low = np.maximum(np.array([row, column]) - side // 2, 0)
         window = maps[channel, low[0] : row + side // 2 + 1, low[1] : column + side // 2 + 1]
-        assert found[channel, row, column] == (maps[channel, row, column] == window.max())
+        largest = maps[channel, row, column] == window.max()
+        assert found[channel, row, column] == largest
+        assert strict[channel, row, column] == (largest and np.count_nonzero(window == window.max()) == 1)
+
+
+def test_nan_is_no_maximum_and_has_none_beside_it():
+    maps = np.array([[0.0, 1, np.nan, 1, 0, 1]])
+    assert np.flatnonzero(local_maxima(maps, 3)).tolist() == [5]
+    assert local_maxima(np.zeros((2, 0, 3)), 3).shape == (2, 0, 3)
 
 
 def test_the_best_cells_come_first_and_ties_keep_their_order():
