@@ -21,7 +21,7 @@ import numpy as np
 
 from mhbench.datasets.mpi_inf_3dhp_cameras import training_camera
 from mhbench.datasets.mpi_inf_3dhp_poses import read_training, training_size
-from mhbench.datasets.raw.matlab import read_matlab5
+from mhbench.datasets.raw.matlab import holds_references, read_matlab5
 from mhbench.errors import InputError, MissingInputError
 from mhbench.skeletons import conversion
 
@@ -219,7 +219,7 @@ def _source_rows(path: Path, file: h5py.File, numbers: Ints) -> list[list[list[i
     if not isinstance(file.get("composite_info", getlink=True), h5py.HardLink):
         raise _unfit(path, "has no variable composite_info")
     cells = file["composite_info"]
-    if cells.ndim != 2 or cells.dtype != h5py.ref_dtype or cells.external or cells.is_virtual:
+    if cells.ndim != 2 or not holds_references(cells) or cells.external or cells.is_virtual:
         raise _unfit(path, "`composite_info` is no cell array of images and people")
     if numbers.max(initial=0) > cells.shape[1] or numbers.min(initial=1) < 1:
         raise _unfit(path, f"`composite_info` has {cells.shape[1]} rows, and there is image {numbers.max()}")
@@ -232,12 +232,12 @@ def _source(path: Path, file: h5py.File, cell: h5py.Reference) -> list[int]:
         part = file[cell]
         if part.external or part.is_virtual or part.size > _SOURCE_NUMBERS:
             break
-        if not part.dtype.hasobject:
-            numbers = np.ravel(part[()])
-            if len(numbers) == _SOURCE_NUMBERS:
-                return [int(number) for number in numbers]
+        if holds_references(part):
+            cell = np.ravel(part[()])[0]
+        elif part.size == _SOURCE_NUMBERS and part.dtype.kind in "fiu":
+            return [int(number) for number in np.ravel(part[()])]
+        else:
             break
-        cell = np.ravel(part[()])[0]
     raise _unfit(path, "`composite_info` holds a cell that is not [subject, sequence, camera, frame]")
 
 

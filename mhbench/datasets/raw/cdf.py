@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-import struct
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mhbench.errors import InputError, MissingInputError
+from mhbench.datasets.raw.bounds import BoundsError, TooLargeError
+from mhbench.datasets.raw.cdf_bounds import VERSIONS, check_bounds
+from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,17 +16,15 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 CONTENT_LIMIT: Final = 1 << 30  # bytes; a pose file has 2 MB
-_COMPRESSED: Final = b"\xcc\xcc\x00\x01"  # the whole file; its unpacked size stands at byte 28 in version 3
 # CDF types that hold numbers, by bytes of one (section 2.5 of the format's description)
 _TYPE_SIZES: Final = {1: 1, 2: 2, 4: 4, 8: 8, 11: 1, 12: 2, 14: 4, 21: 4, 22: 8, 41: 1, 44: 4, 45: 8}
-_MAGIC: Final = (b"\xcd\xf3\x00\x01", b"\xcd\xf2\x60\x02", b"\x00\x00\xff\xff")  # versions 3, 2.6 and before
 
 
 def read_cdf(path: Path, variable: str = "Pose", *, limit: int = CONTENT_LIMIT) -> npt.NDArray[Any]:
     """Read one variable of a CDF file, records first: Human3.6M's `Pose` is (1, F, 96) or (1, F, 64) float32.
 
     Args:
-        path: the file.
+        path: the file, of version 2.6 or later.
         variable: name of a z- or r-variable of numbers.
         limit: largest content accepted once decompressed, in bytes.
 
@@ -32,23 +32,20 @@ def read_cdf(path: Path, variable: str = "Pose", *, limit: int = CONTENT_LIMIT) 
         MissingInputError: there is no such file.
         InputError: it is no CDF file, cut short or damaged, too large, or lacks the variable.
     """
-    try:
-        with path.open("rb") as file:
-            header = file.read(36)
-    except FileNotFoundError as error:
-        raise MissingInputError(f"{path} is not there", expected="a CDF file") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", expected="a readable file") from error
-    if header[:4] not in _MAGIC:
+    content = read_bytes(path, limit=limit)
+    if content[:4] not in VERSIONS:
         raise _damaged(path, "it does not begin like a CDF file")
-    if header[4:8] == _COMPRESSED and len(header) == 36 and struct.unpack(">q", header[28:])[0] > limit:
-        raise _too_large(path, limit)
     from cdflib import CDF  # noqa: PLC0415 - slow to import, and one data set needs it
 
     try:
+        check_bounds(content, limit)
         return _read(path, CDF(path), variable, limit)
     except InputError:
         raise
+    except TooLargeError:
+        raise _too_large(path, limit) from None
+    except BoundsError as error:
+        raise _damaged(path, str(error)) from error
     except Exception as error:  # cdflib raises nearly everything on damaged files
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
@@ -66,7 +63,8 @@ def _read(path: Path, file: Any, variable: str, limit: int) -> npt.NDArray[Any]:
     size = _TYPE_SIZES.get(description.Data_Type)
     if size is None:
         raise InputError(f"{path}: {variable} holds no numbers", expected="poses")
-    if size * math.prod(description.Dim_Sizes) * (description.Last_Rec + 1) > limit:
+    values = math.prod(description.Dim_Sizes) * description.Num_Elements
+    if size * values * (description.Last_Rec + 1) > limit:
         raise _too_large(path, limit)
     return cast("npt.NDArray[Any]", file.varget(variable))
 

@@ -7,11 +7,12 @@ two nest their content differently.
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.datasets.raw.bounds import BoundsError, TooLargeError
+from mhbench.datasets.raw.matlab5_bounds import DEPTH, HEADER, check_bounds
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError
 
 if TYPE_CHECKING:
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     import h5py
     import numpy.typing as npt
 
-CONTENT_LIMIT: Final = 4 << 30  # bytes in memory; the largest official file, a SURREAL depth file, has 0.1 GB
-_HEADER: Final = 128
-_COMPRESSED: Final = 15  # miCOMPRESSED of the format's description
-_DEPTH: Final = 16  # cells and structs inside each other
+CONTENT_LIMIT: Final = 1 << 30  # bytes in memory; an annot.mat of MPI-INF-3DHP has 0.3 GB
 _PART_COST: Final = 4096  # bytes each part takes at least, so that their number is bounded too
 
 
@@ -45,11 +43,16 @@ def read_matlab5(path: Path, variables: Sequence[str] = (), *, limit: int = CONT
         InputError: it is of another version, cut short, damaged, too large, or lacks a variable.
     """
     _require_version(path, "5")
-    _require_size(path, limit)
     from scipy import io  # noqa: PLC0415 - slow to import, and only some data sets need it
 
     try:
+        with path.open("rb") as file:
+            check_bounds(file, variables, limit)
         content = io.loadmat(path, variable_names=list(variables) or None)
+    except TooLargeError:
+        raise _too_large(path) from None
+    except BoundsError as error:
+        raise _damaged(path, str(error)) from error
     except Exception as error:  # SciPy raises nearly everything on damaged files
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     found = {name: value for name, value in content.items() if not name.startswith("__")}
@@ -87,6 +90,13 @@ def read_matlab73(path: Path, variables: Sequence[str] = (), *, limit: int = CON
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
 
 
+def holds_references(part: h5py.Dataset) -> bool:
+    """Whether the objects in a dataset are references; a text there is a path and may lead elsewhere."""
+    import h5py  # noqa: PLC0415 - as in read_matlab73
+
+    return h5py.check_ref_dtype(part.dtype) is h5py.Reference  # dtypes of objects all compare equal
+
+
 class _Reader:
     """Reads parts of one version 7.3 file until what they take together reaches the limit."""
 
@@ -110,13 +120,19 @@ class _Reader:
     def value(self, part: Any, depth: int) -> Any:
         """The content of a variable, a cell or a field."""
         self.left -= _PART_COST + (part.size * part.dtype.itemsize if hasattr(part, "shape") else 0)
-        if self.left < 0 or depth > _DEPTH:
+        if self.left < 0 or depth > DEPTH:
             raise _too_large(self.path)
         if not hasattr(part, "shape"):
             return {name: self.member(part, name, depth + 1) for name in part}
         if part.external or part.is_virtual:
             raise UnsafeInputError(
                 f"{self.path} takes {part.name} from another file", expected="data inside it"
+            )
+        if part.dtype.hasobject and not holds_references(part):
+            raise UnsafeInputError(
+                f"{self.path}: {part.name} holds texts or arrays of any length",
+                expected="numbers, or references to cells, as MATLAB writes them",
+                action="get the file from its official site",
             )
         kind = part.attrs.get("MATLAB_class", b"")
         values = part[()]
@@ -135,7 +151,7 @@ class _Reader:
 def _require_version(path: Path, wanted: str) -> None:
     try:
         with path.open("rb") as file:
-            header = file.read(_HEADER)
+            header = file.read(HEADER)
             file.seek(0)
             found = _version(header)
     except FileNotFoundError as error:
@@ -152,7 +168,7 @@ def _require_version(path: Path, wanted: str) -> None:
 
 
 def _version(header: bytes) -> str:
-    if header.startswith(b"MATLAB 5.0 MAT-file") and len(header) == _HEADER:
+    if header.startswith(b"MATLAB 5.0 MAT-file") and len(header) == HEADER:
         return "5"
     if header.startswith((b"MATLAB 7.3 MAT-file", b"\x89HDF\r\n\x1a\n")):
         return "7.3"
@@ -164,30 +180,6 @@ def _version(header: bytes) -> str:
         and all(0 < number < 1 << 24 for number in (*numbers[1:3], numbers[4]))
     )
     return "4" if small and numbers[3] in {0, 1} else ""
-
-
-def _require_size(path: Path, limit: int) -> None:
-    """Refuse a file whose variables declare more than the limit; only their first bytes are unpacked."""
-    with path.open("rb") as file:
-        end = file.seek(0, 2)
-        file.seek(_HEADER - 2)
-        order = "<" if file.read(2) == b"IM" else ">"
-        total = 0
-        while (place := file.tell()) + 8 <= end:
-            kind, size = struct.unpack(f"{order}II", file.read(8))
-            if place + 8 + size > end:
-                raise _damaged(path, f"it ends inside the variable at byte {place}")
-            inner = size
-            if kind == _COMPRESSED:
-                try:
-                    head = zlib.decompressobj().decompress(file.read(min(size, 1024)), 8)
-                    inner = struct.unpack(f"{order}II", head)[1]
-                except (zlib.error, struct.error) as error:
-                    raise _damaged(path, f"the variable at byte {place} cannot be decompressed") from error
-            total += inner
-            if total > limit:
-                raise _too_large(path)
-            file.seek(place + 8 + size)
 
 
 def _require_variables(path: Path, wanted: Sequence[str], found: Any) -> None:

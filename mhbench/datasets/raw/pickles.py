@@ -17,7 +17,7 @@ import io
 import math
 import pickle
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
@@ -108,12 +108,39 @@ class _Node:
         self.state = state
 
 
-class _Unpickler(pickle.Unpickler):
+class _Tuple(tuple[object, ...]):
+    """A tuple in a pickle. One of tuples is no key: hashing it can take 2^depth steps."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        if any(isinstance(part, tuple) for part in self):
+            raise TypeError("a tuple of tuples as a key")
+        return super().__hash__()
+
+
+class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - in the one written in C a dozen bytes can claim 34 GB (memo)
     """Builds nodes only; persistent ids and extension codes reach no code either."""
+
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)  # noqa: SLF001 - same
 
     def find_class(self, module: str, name: str, /) -> type[_Node]:
         module = _MODULES.get(module, module)
         return type("_NamedNode", (_Node,), {"name": f"{module}.{name}"})
+
+
+def _tuples(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The instruction of a pickle that makes a tuple, making ours."""
+
+    def load_ours(unpickler: Any) -> None:
+        load(unpickler)
+        unpickler.stack[-1] = _Tuple(unpickler.stack[-1])
+
+    return load_ours
+
+
+for _code in (*pickle.EMPTY_TUPLE, *pickle.TUPLE, *pickle.TUPLE1, *pickle.TUPLE2, *pickle.TUPLE3):
+    _Unpickler.dispatch[_code] = _tuples(_Unpickler.dispatch[_code])
 
 
 class _Builder:
@@ -140,7 +167,9 @@ class _Builder:
     def _build(self, part: object) -> object:
         if isinstance(part, dict):
             return {self.build(name): self.build(value) for name, value in part.items()}
-        if isinstance(part, (list, tuple, set, frozenset)):
+        if isinstance(part, tuple):
+            return tuple(self.build(one) for one in part)
+        if isinstance(part, (list, set, frozenset)):
             return type(part)(self.build(one) for one in part)
         if isinstance(part, bytearray):
             return bytes(part)
@@ -209,10 +238,10 @@ def _values(builder: _Builder, dtype: np.dtype[Any], raw: object, shape: tuple[i
     if any(size < 0 for size in shape):
         raise _damaged(builder.where, f"an array of shape {shape}")
     if dtype.hasobject:
-        values = np.full(count, None, dtype=object)
         content = builder.build(raw)
         if not isinstance(content, list) or len(content) != count:
             raise _damaged(builder.where, "an array of objects without its list")
+        values = np.full(count, None, dtype=object)
         for row, value in enumerate(content):
             values[row] = value
         return values

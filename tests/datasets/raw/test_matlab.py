@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import struct
+import tracemalloc
 import zlib
 
 import h5py
@@ -156,12 +158,71 @@ def test_cells_that_contain_themselves_end(tmp_path):
         read_matlab73(write_73(tmp_path / "a.mat", fill))
 
 
+def test_a_text_where_a_reference_belongs_is_no_way_into_another_file(tmp_path):
+    other = write_73(tmp_path / "other.mat", lambda file: variable(file, "a", [[1.0]]))
+
+    def fill(file):
+        file["elsewhere"] = h5py.ExternalLink(str(other), "a")
+        file.create_dataset("a", data=["/elsewhere"], dtype=h5py.string_dtype())
+
+    with pytest.raises(UnsafeInputError, match="/a holds texts"):
+        read_matlab73(write_73(tmp_path / "a.mat", fill), ["a"])
+
+
+HEADER_5 = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+
+
+def element(kind, content):
+    return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def described(kind, *shape, name=b""):
+    """What stands before the values of an array: its class, shape and name."""
+    return (
+        element(6, struct.pack("<II", kind, 0))
+        + element(5, struct.pack(f"<{len(shape)}i", *shape))
+        + element(1, name)
+    )
+
+
+def nested(depth):
+    content, head = described(6, 1, 1) + element(9, bytes(8)), described(1, 1, 1)
+    for _ in range(depth):
+        content = head + element(14, content)
+    return content
+
+
+FIELD = element(5, struct.pack("<i", 32)) + element(1, b"f".ljust(32, b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (described(1, 1, 1 << 29), "an array of 536870912 parts has 0 bytes"),  # 4 GB of cells
+        (described(2, 1, 1 << 29) + FIELD, "an array of 536870912 parts has 0 bytes"),
+        (nested(2000), "nested more than 16 deep"),  # SciPy ends the process at some ten thousand
+        (described(6, 1, 1 << 28) + struct.pack("<II", 9, 1 << 31), "larger than the array around it"),
+        (described(1, 1, 1) + struct.pack("<II", 14, 1 << 30), "larger than the array, or none"),
+        (described(16, 1, 1) + element(14, b""), "class 16, which is no data"),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_sizes_in_a_version_5_file_that_cannot_be_true_are_refused(tmp_path, content, fault, packed):
+    path = tmp_path / "a.mat"
+    whole = element(14, content)
+    path.write_bytes(HEADER_5 + (element(15, zlib.compress(whole)) if packed else whole))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=fault):
+        read_matlab5(path)
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+
+
 @given(st.binary(min_size=1, max_size=300))
 def test_whatever_a_version_5_file_holds_only_an_input_error_comes_out(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("matlab") / "a.mat"
-    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
     packed = zlib.compress(content)
-    path.write_bytes(header + (15).to_bytes(4, "little") + len(packed).to_bytes(4, "little") + packed)
+    path.write_bytes(HEADER_5 + struct.pack("<II", 15, len(packed)) + packed)
     with contextlib.suppress(InputError):
         read_matlab5(path)
 

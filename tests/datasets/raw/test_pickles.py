@@ -5,6 +5,7 @@ import contextlib
 import os
 import pickle
 import sys
+import tracemalloc
 import types
 
 import numpy as np
@@ -199,6 +200,33 @@ def test_what_contains_itself_or_shares_parts():
     deep = b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."
     with pytest.raises(InputError, match="nested too deeply"):
         decode_pickle(deep, "a.pkl")
+
+
+OBJECTS = (  # an array of 2**30 objects, and an empty list for them
+    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01J\x00\x00\x00\x40\x85"
+    b"cnumpy\ndtype\nU\x02O8K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb\x89]tb."
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"\x80\x02]r\xff\xff\xff\x7fq\x00b.", "complete pickle"),  # a memo of 2**31 entries
+        (b"\x80\x02}K\x01" + b"2\x86" * 64 + b"K\x02s.", "a tuple of tuples as a key"),  # 2**64 hashes
+        (b"\x80\x04(K\x01" + b"2\x86" * 64 + b"\x91.", "a tuple of tuples as a key"),
+        (OBJECTS, "array of objects without its list"),
+    ],
+)
+def test_a_few_bytes_cannot_claim_all_memory_or_all_time(content, fault):
+    tracemalloc.start()
+    with pytest.raises(InputError, match=fault):
+        decode_pickle(content, "a.pkl")
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+
+
+def test_flat_tuples_are_keys():
+    assert decode_pickle(pickle.dumps({(1, "a"): {(2, 3)}}), "a.pkl") == {(1, "a"): {(2, 3)}}
 
 
 def test_damaged_empty_and_missing_files(tmp_path):
