@@ -1,4 +1,4 @@
-"""`mhbench train`: a reference model from shards and settings."""
+"""`mhbench train`: a reference model from shards, or from synthetic crowds, and settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from mhbench.shards.reading import open_shards
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mhbench.models.training_frames import Source
     from mhbench.models.training_loop import Outcome
 
-MODELS: Final = ("loco-vha", "loco-predictor", "loco-refiner")
+MODELS: Final = ("loco-vha", "loco-predictor", "loco-refiner", "loco-uncompressed")
 
 
 def train(
@@ -35,8 +36,8 @@ def train(
     """Train a reference model, or go on with a training that was stopped.
 
     Args:
-        model: loco-vha, loco-predictor or loco-refiner.
-        data: folder of the shards.
+        model: one of `MODELS`; loco-uncompressed is the paper's baseline without a code.
+        data: folder of the shards; not read where the settings have a table `crowds`.
         out: folder of the training: best weights, state, log.
         config: TOML file of settings; default `manifests/training/<model>.toml`, the paper's values.
         changes: single settings, by name.
@@ -60,40 +61,44 @@ def train(
     from mhbench.models.distribution import local_device  # noqa: PLC0415
     from mhbench.models.training_loop import Trainer  # noqa: PLC0415
 
-    shards = open_shards(data, dataset=dataset)
-    folder = raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / shards.dataset
     path = config if config is not None else manifest_path(f"training/{model}")
+    make_task, settings = _read(model, path, dict(changes or {}))
+    source = _source(settings, data, dataset, raw)
     place = chosen_device(local_device(device))
-    settings, task = _task(model, shards, folder, path, dict(changes or {}), place)
-    trainer = Trainer(task, settings, out, place, say)
+    trainer = Trainer(make_task(source, settings, place), settings, out, place, say)
     try:
         return trainer.run(stop_after=stop_after, progress=progress)
     finally:
         trainer.team.leave()
 
 
-def _task(
-    model: str, shards: Any, raw: Path, path: Path, changes: dict[str, str], device: Any
-) -> tuple[Any, Any]:
-    """Settings and task of a model; only its own modules are loaded."""
-    from mhbench.models.training_config import (  # noqa: PLC0415
-        AutoencoderConfig,
-        PredictorConfig,
-        RefinerConfig,
-        read_config,
-    )
+def _read(model: str, path: Path, changes: dict[str, str]) -> tuple[Any, Any]:
+    """The task of a model and its settings; only its own modules are loaded."""
+    from mhbench.models import training_config as settings  # noqa: PLC0415
 
     if model == "loco-vha":
         from mhbench.models.loco.training_autoencoder import AutoencoderTask  # noqa: PLC0415
 
-        vha = read_config(path, AutoencoderConfig, changes)
-        return vha, AutoencoderTask(shards, vha, device)
+        return AutoencoderTask, settings.read_config(path, settings.AutoencoderConfig, changes)
+    if model == "loco-refiner":
+        from mhbench.models.loco.training_refiner import RefinerTask  # noqa: PLC0415
+
+        return RefinerTask, settings.read_config(path, settings.RefinerConfig, changes)
+    from mhbench.models.loco.training_predictor import PredictorTask, UncompressedTask  # noqa: PLC0415
+
     if model == "loco-predictor":
-        from mhbench.models.loco.training_predictor import PredictorTask  # noqa: PLC0415
+        return PredictorTask, settings.read_config(path, settings.PredictorConfig, changes)
+    return UncompressedTask, settings.read_config(path, settings.UncompressedConfig, changes)
 
-        predictor = read_config(path, PredictorConfig, changes)
-        return predictor, PredictorTask(shards, raw, predictor, device)
-    from mhbench.models.loco.training_refiner import RefinerTask  # noqa: PLC0415
 
-    refiner = read_config(path, RefinerConfig, changes)
-    return refiner, RefinerTask(shards, refiner, device)
+def _source(settings: Any, data: Path, dataset: str | None, raw: Path | None) -> Source:
+    """Synthetic crowds where the settings ask for them, else shards."""
+    if settings.crowds is not None:
+        from mhbench.models.training_crowds import CrowdSource  # noqa: PLC0415
+
+        return CrowdSource(settings.crowds)
+    from mhbench.models.training_frames import ShardSource  # noqa: PLC0415
+
+    shards = open_shards(data, dataset=dataset)
+    folder = raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / shards.dataset
+    return ShardSource(shards, folder, settings.train, settings.validation)

@@ -10,7 +10,7 @@ from mhbench.cli.options import chosen_options, data_option
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("model", metavar="loco-vha|loco-predictor|loco-refiner")
+@click.argument("model", metavar="loco-vha|loco-predictor|loco-refiner|loco-uncompressed")
 @data_option
 @click.option("--dataset", help="Which data set, where the folder holds several.")
 @click.option(
@@ -45,11 +45,15 @@ def command(
 ) -> None:
     """Train a reference model. After an interruption, the same command goes on where it was.
 
+    Frames come from shards, or, with --set crowds.kind=jta, panoptic or human36m, from synthetic crowds that are
+    made on the way. loco-uncompressed is the paper's baseline without a code.
+
     \b
     mhbench train loco-vha --data shards/jta --out weights/vha --set precision=bf16
     mhbench train loco-predictor --data shards/jta --out weights/predictor \\
         --set autoencoder=weights/vha/autoencoder.safetensors --set trunk=inception_v3.pth
     mhbench train loco-refiner --data shards/jta --out weights/refiner
+    mhbench train loco-vha --out weights/synthetic --set crowds.kind=jta --set crop=[64,64] --set minutes=600
     torchrun --nproc-per-node 8 -m mhbench train loco-predictor ...
     """
     from mhbench.training import train  # noqa: PLC0415 - commands import their work when called

@@ -32,6 +32,7 @@ class SigmaSchedule:
                 f"no schedule leads from sigma {start:g} to {final:g} with patience {patience}",
                 expected="a start that halves to the final width, such as 8 and 2, and at least 1 epoch",
             )
+        self.start = start
         self.sigma = start
         self.final = final
         self.patience = patience
@@ -39,16 +40,23 @@ class SigmaSchedule:
         self._best = math.inf
         self._waited = 0
 
-    def step(self, loss: float) -> float:
+    def step(self, loss: float, progress: float = 0.0) -> float:
         """Take the loss of an epoch; returns the sigma of the next one.
 
         A loss of another sigma is no measure for the new one, so each width starts afresh.
+
+        Args:
+            loss: of the epoch.
+            progress: share of a training of limited time that is over: the widths before the last share its
+                first half, plateau or not.
         """
         if loss < self._best * (1 - self.improvement):
             self._best, self._waited = loss, 0
         else:
             self._waited += 1
-        if self._waited >= self.patience and self.sigma > self.final:
+        halvings, done = math.log2(self.start / self.final), math.log2(self.start / self.sigma)
+        late = 2 * progress * halvings > done + 1
+        if (self._waited >= self.patience or late) and self.sigma > self.final:
             self.sigma, self._best, self._waited = self.sigma / 2, math.inf, 0
         return self.sigma
 

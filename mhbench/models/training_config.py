@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Rate = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Whole = Annotated[int, msgspec.Meta(ge=0)]
+Distance = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class FrameChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,9 +33,39 @@ class FrameChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     split: str | None = None
     sequences: tuple[str, ...] = ()
     every: Positive = 1
-    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+    offset: Whole = 0
     indices: tuple[int, ...] = ()
-    limit: Annotated[int, msgspec.Meta(ge=0)] = 0
+    limit: Whole = 0
+
+
+class CrowdConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Synthetic crowds, made when they are needed; 0 = as `mhbench.synthetic.crowds` has that kind.
+
+    Attributes:
+        kind: whose camera, distances and heatmaps.
+        smaller: divides the image's sides and the focal length.
+        width: of the image, px: a part from the middle of the view.
+        height: of the image, px.
+        people: mean number in front of the camera.
+        most: at most so many.
+        near: metres to the nearest person.
+        far: metres to the farthest.
+        depth_bins: of the heatmaps.
+        depth_max: of the heatmaps, metres.
+        validation: frames held out.
+    """
+
+    kind: Literal["jta", "panoptic", "human36m"]
+    smaller: Positive = 1
+    width: Whole = 0
+    height: Whole = 0
+    people: Distance = 0.0
+    most: Whole = 0
+    near: Distance = 0.0
+    far: Distance = 0.0
+    depth_bins: Annotated[int, msgspec.Meta(ge=8)] = 316
+    depth_max: Distance = 0.0
+    validation: Positive = 32
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,13 +77,15 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         accumulation: forward passes per step.
         epoch_steps: steps per epoch.
         epochs: at most.
+        minutes: of training, interruptions not counted, after which the epoch is the last; 0 = no limit.
         validate_every: epochs between validations.
         save_every: epochs between checkpoints.
         precision: fp32, fp16 or bf16 (mixed).
         seed: of weights and data.
         tensorboard: write its events too, where it is installed.
-        train: frames to train on.
-        validation: frames to validate on.
+        crowds: synthetic crowds to train and validate on, instead of shards.
+        train: frames of shards to train on.
+        validation: frames of shards to validate on.
     """
 
     learning_rate: Rate = 1e-4
@@ -59,11 +93,13 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     accumulation: Positive = 1
     epoch_steps: Positive
     epochs: Positive
+    minutes: Distance = 0.0
     validate_every: Positive = 1
     save_every: Positive = 1
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    seed: Whole = 0
     tensorboard: bool = True
+    crowds: CrowdConfig | None = None
     train: FrameChoice = FrameChoice()
     validation: FrameChoice = FrameChoice()
 
@@ -88,20 +124,38 @@ class AutoencoderConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknow
     start: str = ""
 
 
-class PredictorConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Training of the code predictor.
+class ImageConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of a network that sees images.
 
     Attributes:
-        autoencoder: weights of the frozen autoencoder, whose codes are the targets.
         trunk: ImageNet weights of Inception v3 (torchvision's names); "" = begin with random ones.
         width: share of the published channels.
         start: weights to begin with (fine-tuning).
     """
 
-    autoencoder: str = ""
     trunk: str = ""
     width: Rate = 1.0
     start: str = ""
+
+
+class PredictorConfig(ImageConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of the code predictor.
+
+    Attributes:
+        autoencoder: weights of the frozen autoencoder, whose codes are the targets.
+    """
+
+    autoencoder: str = ""
+
+
+class UncompressedConfig(ImageConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Training of predictor and decoder at once, without a code to learn.
+
+    Attributes:
+        level: whose networks; the paper took 2.
+    """
+
+    level: Literal[1, 2, 3] = 2
 
 
 class RefinerConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +171,7 @@ class RefinerConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fi
     drop: Share = 0.2
     drop_many: Share = 0.5
     hard: Share = 0.25
-    noise_m: Annotated[float, msgspec.Meta(ge=0)] = 0.05
+    noise_m: Distance = 0.05
 
 
 Settings = TypeVar("Settings", bound=TrainingConfig)

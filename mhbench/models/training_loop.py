@@ -1,7 +1,8 @@
 """The training loop all reference models share: steps, validation, selection, checkpoints, log.
 
 Every batch is a pure function of the seed and its number, so a training that was stopped and one that was not
-see the same data; with weights, optimiser and state restored they end with the same bits (on one machine).
+see the same data; with weights, optimiser and state restored they end with the same bits on one machine (on
+a GPU as far as its kernels add in a fixed order, and with a limit in minutes as far as they are as many).
 
     OUT/<kind>.safetensors        the best weights so far, with their configuration
     OUT/state/last.safetensors    everything needed to go on
@@ -10,8 +11,10 @@ see the same data; with weights, optimiser and state restored they end with the 
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -23,7 +26,7 @@ import torch
 from mhbench.errors import InputError, OutputError
 from mhbench.jobs.progress import shown_progress
 from mhbench.models.distribution import Team
-from mhbench.models.loco.checkpoints import Config, save_network
+from mhbench.models.loco.checkpoints import save_network
 from mhbench.models.tensor_files import read_tensors, save_tensors
 from mhbench.models.training_log import write_events, write_log
 
@@ -33,12 +36,14 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from mhbench.heatmaps import SigmaSchedule
+    from mhbench.models.loco.checkpoints import Product
     from mhbench.models.training_config import TrainingConfig
 
 STATE: Final = "state/last.safetensors"
 LOG: Final = "log.csv"
 EVENTS: Final = "tensorboard"
-_HARMLESS: Final = ("epochs", "save_every", "tensorboard")  # settings that change no step
+_HARMLESS: Final = ("epochs", "minutes", "save_every", "tensorboard")  # settings that change no step
 
 
 class Task(Protocol):
@@ -48,11 +53,13 @@ class Task(Protocol):
         network: on its device.
         best_by: the metric of the validation that selects the weights.
         higher_is_better: its direction.
+        schedule: what becomes harder when the loss stalls; only weights of its last width are selected.
     """
 
     network: nn.Module
     best_by: str
     higher_is_better: bool
+    schedule: SigmaSchedule | None
 
     def batch(self, random: np.random.Generator) -> Any:
         """Data of one batch: a function of the generator only (it is called ahead, in another thread)."""
@@ -63,30 +70,20 @@ class Task(Protocol):
     def validate(self) -> dict[str, float]:
         """Metrics by name."""
 
-    def end_epoch(self, loss: float) -> None:
-        """Called with the mean loss of each epoch."""
-
-    def notes(self) -> dict[str, float]:
-        """What the log should say beside the loss; also what a resumed task needs to know."""
-
-    def restore(self, notes: dict[str, float]) -> None:
-        """The inverse of `notes`."""
-
-    def selectable(self) -> bool:
-        """Whether weights of now may be selected."""
-
-    def description(self, metrics: dict[str, float]) -> Config:
-        """The configuration to be stored with the weights."""
+    def products(self, metrics: dict[str, float]) -> list[Product]:
+        """The networks to keep, and the configurations to be stored with them."""
 
 
 class State(msgspec.Struct, kw_only=True):
-    """Where a training is; `rows` are those of the log."""
+    """Where a training is; `rows` are those of the log, `seconds` are counted against a limit only."""
 
     settings: dict[str, Any]
     step: int = 0
+    seconds: float = 0.0
+    over: bool = False
     loss_sum: float = 0.0
     best: float | None = None
-    notes: dict[str, int | float] = {}
+    schedule: dict[str, int | float | None] = {}
     rows: list[dict[str, int | float]] = []
     groups: list[dict[str, Any]] = []
     scaler: dict[str, Any] = {}
@@ -138,6 +135,7 @@ class Trainer:
         half = config.precision == "fp16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state = State(settings=msgspec.to_builtins(config))
+        self._started = 0.0
         if (out / STATE).exists():
             self._load()
 
@@ -152,6 +150,7 @@ class Trainer:
         total = config.epochs * config.epoch_steps
         last = total if stop_after is None else min(total, self.state.step + stop_after)
         shown = total if progress and self.team.leads else 0
+        self._started = time.monotonic() - self.state.seconds
         self.task.network.train()
         with (
             _stop_asked(active=self.team.size == 1) as asked,
@@ -159,7 +158,7 @@ class Trainer:
             shown_progress("train", shown, lambda: self.state.step),
         ):
             waiting = ahead.submit(self._batches, self.state.step)
-            while self.state.step < last and not asked.is_set():
+            while self.state.step < last and not (asked.is_set() or self.state.over):
                 batches = waiting.result()
                 waiting = ahead.submit(self._batches, self.state.step + 1)
                 self._step(batches)
@@ -167,7 +166,8 @@ class Trainer:
                     self._end_epoch()
             waiting.cancel()
         self._save()
-        return Outcome(self.state.step, self.state.best, self.state.step >= total, self.team.leads)
+        finished = self.state.over or self.state.step >= total
+        return Outcome(self.state.step, self.state.best, finished, self.team.leads)
 
     def _batches(self, step: int) -> list[Any]:
         first = (step * self.team.size + self.team.rank) * self.config.accumulation
@@ -201,19 +201,32 @@ class Trainer:
         self.state.loss_sum += total
 
     def _end_epoch(self) -> None:
-        config, state = self.config, self.state
+        config, state, schedule = self.config, self.state, self.task.schedule
         epoch = state.step // config.epoch_steps
         loss = self.team.mean(state.loss_sum / config.epoch_steps)
         state.loss_sum = 0.0
-        row: dict[str, int | float] = {"epoch": epoch, "step": state.step, "loss": loss, **self.task.notes()}
-        if epoch % config.validate_every == 0 or epoch == config.epochs:
+        progress = self._share_of_minutes()
+        state.over = progress >= 1
+        last = state.over or epoch == config.epochs
+        row: dict[str, int | float] = {"epoch": epoch, "step": state.step, "loss": loss}
+        if schedule is not None:
+            row["sigma"] = schedule.sigma
+        if last or epoch % config.validate_every == 0:
             row |= self._validated()
-        self.task.end_epoch(loss)
+        if schedule is not None:
+            schedule.step(loss, progress)
         state.rows.append(row)
         if self.team.leads and config.tensorboard:
             write_events(self.out / EVENTS, row)
-        if self.team.leads and (epoch % config.save_every == 0 or epoch == config.epochs):
+        if self.team.leads and (last or epoch % config.save_every == 0):
             self._save()
+
+    def _share_of_minutes(self) -> float:
+        """Share of the minutes that is over, the same in all processes; 0 without a limit."""
+        if not self.config.minutes:
+            return 0.0
+        self.state.seconds = time.monotonic() - self._started
+        return self.team.mean(self.state.seconds / (60 * self.config.minutes))
 
     def _validated(self) -> dict[str, float]:
         """Validate, and keep the weights if they are the best so far."""
@@ -226,10 +239,11 @@ class Trainer:
             self._say(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
             value, best = metrics[self.task.best_by], self.state.best
             better = best is None or (value > best if self.task.higher_is_better else value < best)
-            if better and self.task.selectable():
+            schedule = self.task.schedule
+            if better and (schedule is None or schedule.sigma == schedule.final):
                 self.state.best = value
-                description = self.task.description(metrics)
-                save_network(self.out / f"{description.kind}.safetensors", self.task.network, description)
+                for network, config in self.task.products(metrics):
+                    save_network(self.out / f"{config.kind}.safetensors", network, config)
         self.team.wait()
         return metrics
 
@@ -239,7 +253,12 @@ class Trainer:
             return
         optimizer = self.optimizer.state_dict()
         self.state.groups, self.state.scaler = optimizer["param_groups"], self.scaler.state_dict()
-        self.state.notes = self.task.notes()
+        if self.task.schedule is not None:
+            # JSON has no infinity: None stands for "no loss yet"
+            self.state.schedule = {
+                name: value if math.isfinite(value) else None
+                for name, value in self.task.schedule.state_dict().items()
+            }
         tensors = {f"network.{name}": one for name, one in self.task.network.state_dict().items()}
         for number, slots in optimizer["state"].items():
             tensors |= {f"optimizer.{number}.{name}": one for name, one in slots.items()}
@@ -266,6 +285,7 @@ class Trainer:
                 action="train in another folder, or give the settings it began with",
             )
         state.settings = self.state.settings
+        state.over = state.over and "minutes" not in changed
         self.state = state
         network = {name.removeprefix("network."): one for name, one in tensors.items() if name[0] == "n"}
         self.task.network.load_state_dict(network)
@@ -276,7 +296,10 @@ class Trainer:
                 slots.setdefault(int(number), {})[slot] = one
         self.optimizer.load_state_dict({"state": slots, "param_groups": state.groups})
         self.scaler.load_state_dict(state.scaler)
-        self.task.restore(state.notes)
+        if self.task.schedule is not None:
+            self.task.schedule.load_state_dict(
+                {name: math.inf if value is None else value for name, value in state.schedule.items()}
+            )
         self._say(f"going on after step {state.step}")
 
 

@@ -22,6 +22,8 @@ def test_sigma_halves_at_each_plateau():
     other = SigmaSchedule(patience=2)
     other.load_state_dict(schedule.state_dict())
     assert other.state_dict() == schedule.state_dict()
+    hurried = SigmaSchedule(patience=9)
+    assert [hurried.step(1.0, share / 10) for share in range(1, 8)] == [8, 8, 4, 4, 4, 2, 2]
     for options in ({"start": 3, "final": 2}, {"start": 2, "final": 8}, {"patience": 0}, {"final": 0}):
         with pytest.raises(UsageError, match="no schedule"):
             SigmaSchedule(**options)

@@ -19,7 +19,15 @@ from mhbench.models.loco.autoencoder import Autoencoder
 from mhbench.models.loco.checkpoints import Config, GridConfig, load_network, save_network
 from mhbench.models.loco.training_autoencoder import AutoencoderTask, _crop
 from mhbench.models.tensor_files import read_tensors
-from mhbench.models.training_config import AutoencoderConfig, PredictorConfig, RefinerConfig, read_config
+from mhbench.models.training_config import (
+    AutoencoderConfig,
+    FrameChoice,
+    PredictorConfig,
+    RefinerConfig,
+    UncompressedConfig,
+    read_config,
+)
+from mhbench.models.training_frames import ShardSource
 from mhbench.models.training_loop import LOG, STATE
 from mhbench.shards import open_shards
 from mhbench.training import MODELS, train
@@ -27,10 +35,21 @@ from mhbench.training import MODELS, train
 SMALL = {
     "loco-vha": {"level": "3", "sigma_start": "4.0", "patience": "1", "least_gain": "0.9", "batch": "2"},
     "loco-predictor": {"width": "0.03125", "batch": "2"},
+    "loco-uncompressed": {"width": "0.03125", "batch": "2"},
     "loco-refiner": {"batch": "16"},
 }
-KINDS = {"loco-vha": "autoencoder", "loco-predictor": "predictor", "loco-refiner": "refiner"}
-CONFIGS = {"loco-vha": AutoencoderConfig, "loco-predictor": PredictorConfig, "loco-refiner": RefinerConfig}
+KINDS = {
+    "loco-vha": ["autoencoder"],
+    "loco-predictor": ["predictor"],
+    "loco-refiner": ["refiner"],
+    "loco-uncompressed": ["predictor", "autoencoder"],
+}
+CONFIGS = {
+    "loco-vha": AutoencoderConfig,
+    "loco-predictor": PredictorConfig,
+    "loco-refiner": RefinerConfig,
+    "loco-uncompressed": UncompressedConfig,
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,9 +108,11 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(toy, tmp_path, mode
         stopped, said = run(toy, tmp_path / "parts", model, stop_after, accumulation=2)
     assert stopped == whole
     assert said[0] == "going on after step 8"
-    for name in (STATE, LOG, f"{KINDS[model]}.safetensors"):
+    weights = [f"{kind}.safetensors" for kind in KINDS[model]]
+    for name in (STATE, LOG, *weights):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    assert load_network(tmp_path / "whole" / f"{KINDS[model]}.safetensors").config.trained_on == ("toy",)
+    for name in weights:
+        assert load_network(tmp_path / "whole" / name).config.trained_on == ("toy",)
 
 
 @pytest.mark.slow
@@ -131,20 +152,14 @@ def test_only_weights_of_the_last_sigma_are_selected(toy, tmp_path):
 
 def task(toy, **changes):
     config = AutoencoderConfig(epoch_steps=1, epochs=1, level=2, **changes)
-    return AutoencoderTask(open_shards(toy[0]), config, torch.device("cpu"))
+    source = ShardSource(open_shards(toy[0]), toy[1], FrameChoice(), FrameChoice())
+    return AutoencoderTask(source, config, torch.device("cpu"))
 
 
-def test_sigma_halves_when_the_loss_stalls(toy):
+def test_sigma_halves_down_to_that_of_the_shards(toy):
     made = task(toy, sigma_start=8.0, patience=2, least_gain=0.01)
-    seen = []
-    for loss in (1.0, 0.9, 0.899, 0.898, 0.5, 0.4999, 0.4998, 0.1, 0.1, 0.1, 0.1, 0.1):
-        made.end_epoch(loss)
-        seen.append(made.notes()["sigma"])
-    assert seen == [8, 8, 8, 4, 4, 4, 2, 2, 2, 2, 2, 2]
-    assert made.selectable()
-    other = task(toy)
-    other.restore(made.notes())
-    assert other.notes() == made.notes()
+    assert (made.schedule.sigma, made.schedule.final, made.schedule.patience) == (8.0, 2.0, 2)
+    assert [made.schedule.step(loss) for loss in (1.0, 0.9, 0.899, 0.898)] == [8, 8, 8, 4]
 
 
 def test_a_crop_holds_a_joint_and_moves_the_others_along(toy):

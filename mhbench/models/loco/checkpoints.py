@@ -47,6 +47,11 @@ class GridConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     depth_axis: Literal["distance", "z"] = "distance"
     pixel_rounding: Literal["none", "truncate"] = "truncate"
 
+    @classmethod
+    def of(cls, grid: Grid) -> GridConfig:
+        """What a grid says apart from the size of the image."""
+        return cls(**{name: getattr(grid, name) for name in cls.__struct_fields__})
+
     def grid(self, height: int, width: int, sigma: float = 2.0) -> Grid:
         """The grid of an image of that size."""
         return Grid(**msgspec.structs.asdict(self), height=height, width=width, sigma=sigma)
@@ -82,6 +87,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.kind == "predictor":
             return Predictor(self.level, self.grid.depth_bins, self.width)
         return Autoencoder(self.level, self.grid.depth_bins, len(self.grid.joints))
+
+
+class Product(NamedTuple):
+    """A network that a training makes, and what is to be stored with its weights."""
+
+    network: nn.Module
+    config: Config
 
 
 class Loaded(NamedTuple):

@@ -13,9 +13,8 @@ from torch.nn import functional
 
 from mhbench.heatmaps import head_limits
 from mhbench.heatmaps.association import REFINER_LIMITS
-from mhbench.models.loco.checkpoints import Config, GridConfig
+from mhbench.models.loco.checkpoints import Config, GridConfig, Product
 from mhbench.models.loco.refiner import HOLE, Refiner, normalise
-from mhbench.models.training_frames import true_poses
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mhbench.models.training_config import RefinerConfig
-    from mhbench.shards.reading import Shards
+    from mhbench.models.training_frames import Source
 
     Floats = npt.NDArray[np.float64]
 
@@ -44,7 +43,7 @@ class RefinerTask:
     training poses.
 
     Args:
-        shards: with 3D joints.
+        source: whole people.
         config: how to train.
         device: of the network.
 
@@ -54,16 +53,15 @@ class RefinerTask:
 
     best_by = "mpjpe"
     higher_is_better = False
+    schedule = None
 
-    def __init__(self, shards: Shards, config: RefinerConfig, device: torch.device) -> None:
-        self._config, self._device, self._dataset = config, device, shards.dataset
-        own = skeleton(shards.infos[0].skeleton).joints
-        published = skeleton(_PUBLISHED).joints
-        self._joints = published if set(published) <= set(own) else own
+    def __init__(self, source: Source, config: RefinerConfig, device: torch.device) -> None:
+        self._config, self._device, self._dataset = config, device, source.dataset
+        self._joints, self._train = source.people("train")
+        self._validation = source.people("validation").poses
         self._root, _ = head_limits(self._joints)
-        self._train = true_poses(shards, config.train, self._joints, "train")
-        self._validation = true_poses(shards, config.validation, self._joints, "validation")
-        self._limits = REFINER_LIMITS if self._joints == published else _longest(self._train, self._root)
+        published = self._joints == skeleton(_PUBLISHED).joints
+        self._limits = REFINER_LIMITS if published else _longest(self._train, self._root)
         torch.manual_seed(config.seed)
         self.network = Refiner(self._limits, self._root).to(device)
 
@@ -84,23 +82,9 @@ class RefinerTask:
         truth = disturbed.truth
         return {"mpjpe": self._error(disturbed.seen, truth), "mpjpe.undisturbed": self._error(truth, truth)}
 
-    def end_epoch(self, loss: float) -> None:
-        """Nothing changes between epochs."""
-
-    def notes(self) -> dict[str, float]:
-        """Nothing to remember."""
-        return {}
-
-    def restore(self, notes: dict[str, float]) -> None:
-        """Nothing to restore."""
-
-    def selectable(self) -> bool:
-        """Always."""
-        return True
-
-    def description(self, metrics: dict[str, float]) -> Config:
-        """The configuration of the weights."""
-        return Config(
+    def products(self, metrics: dict[str, float]) -> list[Product]:
+        """The refiner."""
+        config = Config(
             kind="refiner",
             grid=GridConfig(joints=self._joints),
             limits=self._limits,
@@ -108,6 +92,7 @@ class RefinerTask:
             trained_on=(self._dataset,),
             metrics=metrics,
         )
+        return [Product(self.network, config)]
 
     def _disturbed(self, poses: Floats, random: np.random.Generator) -> Batch:
         """Noise on every joint but the root, some of them taken out."""

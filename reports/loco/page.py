@@ -1,0 +1,121 @@
+"""The results of `train.py` as CSV, JSON and a Markdown page beside the figures of the paper."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from scores import Row
+
+# Fabbri et al., CVPR 2020, Table 2: F1 at 0, 1 and 2 voxels
+TABLE_2 = {
+    (1, "jta"): (97.1, 98.4, 98.5),
+    (2, "jta"): (92.5, 97.0, 97.1),
+    (3, "jta"): (56.5, 90.3, 92.9),
+    (2, "panoptic"): (97.1, 98.6, 98.9),
+    (3, "panoptic"): (91.9, 98.7, 99.6),
+    (2, "human36m"): (100.0, 100.0, 100.0),
+    (3, "human36m"): (99.7, 100.0, 100.0),
+}
+# Table 3: F1 within 0.4, 0.8 and 1.2 m; the baseline has no row with a refiner
+TABLE_3 = {
+    "predictor2": (50.13, 64.62, 70.40),
+    "predictor2+": (50.82, 64.76, 70.44),
+    "uncompressed": (24.47, 43.51, 53.08),
+}
+NAMES = {"predictor2": "LoCO 2", "uncompressed": "without a code, end to end"}
+ABOUT = {
+    "toy": "**Toy size.** One CPU core, an eighth of the channels, 384 x 256 pixels and 12.5 m of"
+    " JTA's view in cells of the published size, 2 people on average and at most 5. These figures show that"
+    " the recipe works from end to end and what it reaches in minutes; they say nothing about the published"
+    " networks on JTA.",
+    "full": "**Published size** on synthetic crowds: 20 people on average and at most 60. Not JTA: its images"
+    " and people are not ours to have.",
+}
+
+
+def write(rows: Sequence[Row], size: str, folder: Path) -> None:
+    """SIZE.json, SIZE.csv and SIZE.md in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(
+        msgspec.json.encode({"format": "mhbench-training/1", "rows": rows}), indent=1
+    )
+    (folder / f"{size}.json").write_bytes(encoded + b"\n")
+    (folder / f"{size}.csv").write_text(_csv(rows), encoding="utf-8")
+    (folder / f"{size}.md").write_text(_page(rows, size), encoding="utf-8")
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["stage", "model", "level", "data", "metric", "value", "frames", "steps", "minutes", "seed"]
+    )
+    for row in rows:
+        for name, value in row.metrics.items():
+            writer.writerow(
+                [row.stage, row.model, row.level, row.data, name, f"{value:.3f}", row.frames, row.steps,
+                 f"{row.minutes:.2f}", row.seed]
+            )  # fmt: skip
+    return text.getvalue()
+
+
+def _page(rows: Sequence[Row], size: str) -> str:
+    lines = [
+        f"# LoCO trained on synthetic crowds: {size}",
+        "",
+        ABOUT[size],
+        "",
+        f"Made by `reports/loco/train.py --size {size}`; the recipe of each row is in `{size}.json`.",
+        "Scores are on crowds of people (bodies and motions) that no training saw.",
+        "",
+        "## Autoencoder: F1 at 0 / 1 / 2 voxels (%)",
+        "",
+        "| level | crowds | here | paper, on the real data | steps | minutes |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row.model == "loco-vha":
+            here = [row.metrics[f"f1.joint@{reach}vx"] for reach in (0, 1, 2)]
+            paper = _slashed(TABLE_2[row.level, row.data])
+            lines.append(
+                f"| {row.level} | {row.data} | {_slashed(here)} | {paper} | {row.steps} | {row.minutes:.1f} |"
+            )
+    lines += [
+        "",
+        "## Image to people: F1 of joints within 0.4 / 0.8 / 1.2 m (%)",
+        "",
+        "| model | here | paper, on JTA | steps | minutes |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        if row.stage in NAMES:
+            for plus in ("", "+"):
+                here = [row.metrics[f"f1.joint@{reach}m{plus}"] for reach in (0.4, 0.8, 1.2)]
+                known = TABLE_3.get(row.stage + plus)
+                paper = "-" if known is None else " / ".join(f"{value:.2f}" for value in known)
+                name = NAMES[row.stage] + (", refined" if plus else "")
+                lines.append(f"| {name} | {_slashed(here)} | {paper} | {row.steps} | {row.minutes:.1f} |")
+    for row in rows:
+        if row.model == "loco-refiner":
+            disturbed, whole = row.metrics["mpjpe"], row.metrics["mpjpe.undisturbed"]
+            lines += [
+                "",
+                "The refiner, on people with joints taken out and noise on the rest:",
+                f"{disturbed:.0f} mm ({whole:.0f} mm on undisturbed ones), {row.steps} steps in",
+                f"{row.minutes:.1f} minutes.",
+            ]
+    if rows:
+        lines += ["", f"{rows[0].hardware}; {rows[0].versions}; seed {rows[0].seed}."]
+    return "\n".join(lines) + "\n"
+
+
+def _slashed(values: Sequence[float]) -> str:
+    return " / ".join(f"{value:.1f}" for value in values)

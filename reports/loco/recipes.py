@@ -1,0 +1,175 @@
+"""What `train.py` trains, in which order, with which settings and share of the time.
+
+Full is the published size. Toy keeps the cells of 8 px and the depth steps of 0.32 m but looks at 384 x 256
+pixels and 12.5 metres of the same view, so that one CPU core comes through in an hour; its networks have an
+eighth of the channels. Learning rates, crops and batches are ours: the paper's (1e-4, whole frames one by
+one) need days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training.
+
+    Attributes:
+        name: its folder.
+        model: of `mhbench train`.
+        share: of the time, against the shares of the others.
+        level: of the code.
+        data: kind of the crowds.
+        changes: settings.
+        weights: settings that name files of earlier stages.
+    """
+
+    name: str
+    model: str
+    share: float
+    level: int
+    data: str
+    changes: dict[str, str]
+    weights: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Size:
+    """All stages of one size.
+
+    Attributes:
+        common: settings of all stages.
+        stages: in order.
+        test: frames that score a stage.
+    """
+
+    common: dict[str, str]
+    stages: list[Stage]
+    test: int
+
+    @property
+    def shares(self) -> float:
+        """Sum of the shares."""
+        return sum(stage.share for stage in self.stages)
+
+
+def _size(
+    common: dict[str, str],
+    crowds: dict[str, dict[str, str]],
+    vha: dict[str, str],
+    image: dict[str, str],
+    refiner: dict[str, str],
+    test: int,
+) -> Size:
+    stages = [
+        Stage(f"vha{level}", "loco-vha", share, level, "jta", {"level": str(level), **vha, **crowds["jta"]})
+        for level, share in ((1, 3), (2, 4), (3, 4))
+    ]
+    # sigma is 2 already, and what was learnt is not to be forgotten
+    tuned = {**vha, "sigma_start": "2.0", "learning_rate": str(float(vha["learning_rate"]) / 2)}
+    stages += [
+        Stage(
+            f"vha{level}-{data}",
+            "loco-vha",
+            1,
+            level,
+            data,
+            {"level": str(level), **tuned, **crowds[data]},
+            {"start": f"vha{level}/autoencoder.safetensors"},
+        )
+        for level in (2, 3)
+        for data in ("panoptic", "human36m")
+    ]
+    stages += [
+        Stage("refiner", "loco-refiner", 0.5, 0, "jta", {**refiner, **crowds["jta"]}),
+        Stage(
+            "predictor2",
+            "loco-predictor",
+            5,
+            2,
+            "jta",
+            {**image, **crowds["jta"]},
+            {"autoencoder": "vha2/autoencoder.safetensors"},
+        ),
+        Stage("uncompressed", "loco-uncompressed", 5, 2, "jta", {"level": "2", **image, **crowds["jta"]}),
+    ]
+    return Size(common, stages, test)
+
+
+TOY = _size(
+    common={"epochs": "1000000", "tensorboard": "false"},
+    crowds={
+        "jta": {
+            "crowds.kind": "jta",
+            "crowds.width": "384",
+            "crowds.height": "256",
+            "crowds.near": "3.5",
+            "crowds.far": "11.5",
+            "crowds.people": "2.0",
+            "crowds.most": "5",
+            "crowds.depth_bins": "40",
+            "crowds.depth_max": "12.5",
+            "crowds.validation": "8",
+        },
+        "panoptic": {
+            "crowds.kind": "panoptic",
+            "crowds.smaller": "4",
+            "crowds.depth_bins": "40",
+            "crowds.validation": "8",
+        },
+        "human36m": {
+            "crowds.kind": "human36m",
+            "crowds.smaller": "4",
+            "crowds.depth_bins": "40",
+            "crowds.validation": "8",
+        },
+    },
+    vha={
+        "learning_rate": "1e-3",
+        "batch": "2",
+        "crop": "[16, 16]",
+        "epoch_steps": "100",
+        "patience": "6",
+        "validate_every": "5",
+        "save_every": "5",
+    },
+    image={
+        "learning_rate": "1e-3",
+        "width": "0.25",
+        "batch": "4",
+        "epoch_steps": "20",
+        "validate_every": "5",
+        "save_every": "5",
+    },
+    refiner={"epoch_steps": "200", "validate_every": "2", "save_every": "2"},
+    test=32,
+)
+
+# written for one GPU of 80 GB or more; a crop of 64 x 64 voxels is an eighth of a frame
+FULL = _size(
+    common={"epochs": "1000000"},
+    crowds={
+        kind: {"crowds.kind": kind, "crowds.validation": "32"} for kind in ("jta", "panoptic", "human36m")
+    },
+    vha={
+        "learning_rate": "5e-4",
+        "batch": "4",
+        "crop": "[64, 64]",
+        "epoch_steps": "500",
+        "patience": "5",
+        "validate_every": "4",
+        "save_every": "2",
+    },
+    image={
+        "learning_rate": "2e-4",
+        "batch": "8",
+        "epoch_steps": "250",
+        "validate_every": "4",
+        "save_every": "2",
+    },
+    refiner={"epoch_steps": "1000", "validate_every": "2", "save_every": "2"},
+    test=128,
+)
+
+SIZES = {"toy": TOY, "full": FULL}
