@@ -45,8 +45,8 @@ def command(
 ) -> None:
     """Train a reference model. After an interruption, the same command goes on where it was.
 
-    Frames come from shards, or, with --set crowds.kind=jta, panoptic or human36m, from synthetic crowds that are
-    made on the way. loco-uncompressed is the paper's baseline without a code.
+    Frames come from shards, or, with --set crowds.kind=jta, panoptic or human36m, from synthetic crowds that
+    are made on the way. loco-uncompressed is the paper's baseline without a code.
 
     \b
     mhbench train loco-vha --data shards/jta --out weights/vha --set precision=bf16
