@@ -19,6 +19,7 @@ from mhbench.evaluation.pipeline import score_predictions
 from mhbench.manifests import read_manifest
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import OptionRule, protocol_hash, resolve_protocol, with_options
+from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.intervals import Groups, averaging_groups, headline
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Audit:
         error: the error by which mistakes are judged, of the predictions as they are.
         judged_by: its metric and unit, and what is added.
         mistakes: the predictions with each mistake undone.
+        contamination: what the training data share with the tested frames, and rules they break.
         warnings: mistakes that were probably made.
     """
 
@@ -113,6 +115,7 @@ class Audit:
     error: float
     judged_by: str
     mistakes: tuple[MistakeRow, ...]
+    contamination: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -149,6 +152,7 @@ def audit(
         error=error,
         judged_by=judged_by,
         mistakes=tuple(row for _, row in mistakes),
+        contamination=_contamination(rules, predictions),
         warnings=tuple(
             f"{row.suspicion}: {row.error:.0f} instead of {error:.0f} with {row.name}"
             for one, row in mistakes
@@ -313,7 +317,13 @@ def _mistake_lines(one: Audit) -> list[str]:
     return lines + [f"  {row.name:<34}{row.error:>10.1f}" for row in one.mistakes]
 
 
+def _contamination(protocol: Protocol, predictions: PredictionTable) -> tuple[str, ...]:
+    rule, trained_on = protocol.training, predictions.trained_on
+    broken = [f"trained on {name}, which the protocol forbids" for name in broken_rules(rule, trained_on)]
+    return (*broken, *training_overlaps(rule, trained_on))
+
+
 def _warning_lines(one: Audit) -> list[str]:
-    if not one.warnings:
-        return ["no mistake undone makes them better"]
-    return ["", *(f"warning: {warning}" for warning in one.warnings)]
+    lines = [f"warning: {warning}" for warning in one.warnings]
+    lines = ["", *lines] if lines else ["no mistake undone makes them better"]
+    return lines + [f"contamination: {words}" for words in one.contamination]

@@ -10,6 +10,7 @@ import numpy as np
 from mhbench.evaluation.resampling import draw_weights, packed, percentile_interval, resampled_values
 from mhbench.evaluation.results import Breakdown, Comparable, Counts, LeftOut, Result, UsedProtocol, Value
 from mhbench.protocols.loading import protocol_hash
+from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.breakdowns import breakdowns, by_frames
 from mhbench.scoring.intervals import (
     averaging_groups,
@@ -71,6 +72,7 @@ def make_result(
         counts=counts,
         joint_coverage=scored.joint_coverage,
         provenance={**provenance, **scored.provenance},
+        contamination=tuple(training_overlaps(protocol.training, predictions.trained_on)),
         excluded=tuple(LeftOut(frames=frames, reason=reason) for reason, frames in gathered.excluded.items()),
         resampling=packed(drawn, units, weights) if drawn else None,
     )
@@ -138,7 +140,7 @@ def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[s
         if forbidden:
             return [f"trained_on is not declared; the protocol forbids {', '.join(forbidden)}"]
         return ["trained_on is not declared"] if protocol.training.declare else []
-    broken = [name for name in forbidden if name in predictions.trained_on]
+    broken = broken_rules(protocol.training, predictions.trained_on)
     return [f"trained on {', '.join(broken)}, which the protocol forbids"] if broken else []
 
 

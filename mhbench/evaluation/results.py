@@ -89,7 +89,10 @@ class Resampling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one evaluation (contract 6); without `resampling` if nothing was drawn."""
+    """The result of one evaluation (contract 6); without `resampling` if nothing was drawn.
+
+    `contamination`: what the training data share with the tested frames, as sentences.
+    """
 
     format: Literal["mhbench-result/1"] = FORMAT
     protocol: UsedProtocol
@@ -102,6 +105,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     joint_coverage: float
     provenance: Mapping[str, Any]
+    contamination: tuple[str, ...] = ()
     excluded: tuple[LeftOut, ...] = ()
     resampling: Resampling | None = None
 
@@ -219,6 +223,7 @@ def _remarks(result: Result) -> list[str]:
             f"{counts.frames_outside_protocol} predicted frames lie outside the protocol and were ignored"
         )
     lines += [f"left out of the raw data: {one.frames} frames ({one.reason})" for one in result.excluded]
+    lines += [f"contamination: {words}" for words in result.contamination]
     if not result.comparable.value:
         lines.append("not comparable with other results of this protocol:")
         lines += [f"  - {reason}" for reason in result.comparable.reasons]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from mhbench.leaderboard.entries import Entry  # noqa: TC001 - same
 from mhbench.leaderboard.store import slug
 from mhbench.protocols.published import published_papers, published_rows
+from mhbench.protocols.training_rules import broken_rules
 
 if TYPE_CHECKING:
     from mhbench.leaderboard.entries import Board
@@ -81,7 +82,7 @@ class Row:
 def verified_row(entry: Entry, protocol: Protocol) -> Row:
     """The row of a stored result."""
     result, facts = entry.result, entry.facts
-    forbidden = sorted(set(protocol.training.forbidden) & set(result.trained_on or ()))
+    forbidden = broken_rules(protocol.training, result.trained_on)
     reasons = result.comparable.reasons + ((UPPER_BOUND,) if facts.upper_bound else ())
     standing: Standing = "not comparable" if reasons else "ranked"
     counts = result.counts

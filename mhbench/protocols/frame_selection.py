@@ -82,7 +82,27 @@ def counted_people(protocol: Protocol, table: FrameTable) -> Flags:
         counted &= _seen(_column(table.persons, rule.seen.column, protocol), rule.seen)
     if rule.fully_occluded == "not scored":
         counted &= ~np.all((table.persons["joint_flags"] & JointFlag.OCCLUDED) != 0, axis=1)
+    if rule.windows:
+        counted &= _in_whole_windows(table, counted, _column(table.persons, "track", protocol), rule.windows)
     return counted
+
+
+def _in_whole_windows(table: FrameTable, counted: Flags, track: npt.NDArray[np.int64], size: int) -> Flags:
+    """(P,) the people of each track that fill whole windows, from its first frame on.
+
+    Asked again of the frames it chose, it chooses the same people: fewer than a window follow them.
+    """
+    frame = table.frame_of_person
+    _, take = np.unique(table.frames["sequence"][frame], return_inverse=True)
+    order = np.lexsort((table.frames["index"][frame], track, take))
+    order = order[counted[order]]
+    begins = np.diff(take[order], prepend=-1) | np.diff(track[order], prepend=-1)
+    first = np.flatnonzero(begins)
+    length = np.diff(first, append=len(order))
+    place = np.arange(len(order)) - np.repeat(first, length)
+    whole = np.full(table.person_count, fill_value=False)
+    whole[order[place < np.repeat(length // size * size, length)]] = True
+    return whole
 
 
 def _column(columns: Columns, name: str, protocol: Protocol) -> npt.NDArray[Any]:

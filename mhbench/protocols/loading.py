@@ -55,7 +55,7 @@ __all__ = [
 _OWN: Final = ("name", "version", "about", "source", "notes", "same_as")
 
 # tables whose keys are data and not fields: another one replaces them as a whole, as it does lists
-_WHOLE: Final = ("require", "stand_ins", "groups")
+_WHOLE: Final = ("require", "stand_ins", "groups", "means", "overlaps")
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -190,23 +190,31 @@ def with_options(protocol: Protocol, chosen: Mapping[str, str]) -> Protocol:
     Raises:
         UsageError: no such option or value; the message lists those there are.
     """
-    content: dict[str, Any] = msgspec.to_builtins(protocol)
     options = {option.name: option for option in protocol.option}
     for name, value in chosen.items():
-        if name not in options:
-            raise UsageError(
-                f"{protocol.name} has no option {name!r}",
-                expected=f"one of: {', '.join(options) or 'it has none'}",
-            )
-        if value == options[name].default:
-            continue
-        if value not in options[name].values:
-            raise UsageError(
-                f"option {name!r} of {protocol.name} has no value {value!r}",
-                expected=f"one of: {', '.join((options[name].default, *options[name].values))}",
-            )
-        content = _patched(content, options[name].values[value])
+        _check_option(protocol, options, name, value)
+    content: dict[str, Any] = msgspec.to_builtins(protocol)
+    for name, option in options.items():  # in the manifest's order: one may replace what another one changes
+        value = chosen.get(name, option.default)
+        if value != option.default:
+            content = _patched(content, option.values[value])
     return msgspec.convert(content, Protocol)
+
+
+def _check_option(protocol: Protocol, options: Mapping[str, OptionRule], name: str, value: str) -> None:
+    if name not in options:
+        raise UsageError(
+            f"{protocol.name} has no option {name!r}",
+            expected=f"one of: {', '.join(options) or 'it has none'}",
+            action=f"`mhbench protocols {protocol.name}` prints its options",
+        )
+    known = (options[name].default, *options[name].values)
+    if value not in known:
+        raise UsageError(
+            f"option {name!r} of {protocol.name} has no value {value!r}",
+            expected=f"one of: {', '.join(known)}",
+            action=f"`mhbench protocols {protocol.name}` says what each of them means",
+        )
 
 
 def _patched(content: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,16 +237,34 @@ def protocol_hash(protocol: Protocol, frame_lists: Mapping[str, tuple[int, ...]]
 
     Texts (about, source, notes, words on training) are left out, so a better wording changes nothing.
     """
-    content: dict[str, Any] = msgspec.to_builtins(protocol)
-    for text in ("about", "source", "notes", "refused"):
-        content.pop(text)
-    content["training"].pop("rule")
-    content.pop("option")  # what an option changes stands in the other fields
+    content = _stated(protocol)
+    # what an option changes stands in the other fields
+    for text in ("about", "source", "notes", "refused", "option"):
+        content.pop(text, None)
+    for text in ("rule", "overlaps"):
+        content.get("training", {}).pop(text, None)
     content["skeletons"] = {name: list(skeleton(name).points) for name in _skeletons(protocol)}
     lists = exclusion_manifests(protocol.frames.exclusions, protocol.frames.dataset)
     content["exclusion_lists"] = [msgspec.to_builtins(one.frames) for one in lists]
     content["frame_lists"] = {name: list(frames) for name, frames in (frame_lists or {}).items()}
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def _stated(part: msgspec.Struct) -> dict[str, Any]:
+    """What a part of a protocol says, without the fields at their defaults."""
+    said = {}
+    for field in msgspec.structs.fields(part):
+        value, unset = getattr(part, field.name), msgspec.NODEFAULT
+        default = field.default if field.default_factory is unset else field.default_factory()
+        if default is unset or value != default:
+            said[field.name] = _plain(value)
+    return said
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return _stated(value)
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _skeletons(protocol: Protocol) -> list[str]:

@@ -13,7 +13,11 @@ ANY: Final = "any"
 
 
 class _Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all parts: immutable, by name, and strict about unknown fields."""
+    """Base of all parts: immutable, by name, and strict about unknown fields.
+
+    Fields at their defaults do not enter the hash, so that a new field changes no protocol before it; a
+    default therefore never changes.
+    """
 
 
 class FrameRule(_Rule, frozen=True, kw_only=True):
@@ -76,6 +80,9 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
         regressor: with `body`: `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24.
         require: person column -> the value it must have.
         seen: how much of a person must have been found in the image.
+        windows: of the people who count, those of one track are cut into windows of so many, in the order of
+            their frames; who is left over at the end does not count. 0 = no windows.
+        means: joint -> joints whose mean takes its place.
         labelled: joints that must be labelled in the image, or the person does not count.
         fully_occluded: whether people count of whom every joint is hidden by something or somebody else.
         out_of_image_joints: whether joints outside the image are scored. `truncated` = not, but pixels are
@@ -90,6 +97,8 @@ class TruthRule(_Rule, frozen=True, kw_only=True):
     regressor: Literal["h36m", "smpl"] = "smpl"
     require: Mapping[str, int] = {}
     seen: SeenRule | None = None
+    windows: int = 0
+    means: Mapping[str, Names] = {}
     labelled: Names = ()
     fully_occluded: Literal["scored", "not scored"] = "scored"
     out_of_image_joints: Literal["scored", "not scored", "truncated"] = "not scored"
@@ -103,12 +112,14 @@ class PredictionRule(_Rule, frozen=True, kw_only=True):
             `h36m` takes Human3.6M's 17 from the mesh, `smpl` SMPL's own 24; by default they are not taken.
         stand_ins: joint of the ground truth -> point of the vocabulary that the published code takes for it.
         null_joint: refuse the file; drop the joint from the errors; or count it as wrong in shares only.
+        people: whether a file may hold people beside its loose joints.
     """
 
     spaces: tuple[Literal["camera", "root", "world", "2d"], ...] = ("camera",)
     regressor: Literal["", "h36m", "smpl"] = ""
     stand_ins: Mapping[str, str] = {}
     null_joint: Literal["refuse", "drop", "wrong"] = "drop"
+    people: Literal["scored", "refused"] = "scored"
 
 
 class MatchingRule(_Rule, frozen=True, kw_only=True):
@@ -207,12 +218,15 @@ class TrainingRule(_Rule, frozen=True, kw_only=True):
     """What a model may have been trained on, in words, and which sets break the rule.
 
     Attributes:
-        forbidden: data sets that make a result not comparable.
+        forbidden: data sets, or parts of them such as `human36m/S9`, that make a result not comparable.
+        overlaps: data set or part -> what it shares with the frames that are tested, told to whoever trained
+            on it.
         declare: `trained_on` must be given, whatever it is.
     """
 
     rule: str = "not restricted"
     forbidden: Names = ()
+    overlaps: Mapping[str, str] = {}
     declare: bool = False
 
 

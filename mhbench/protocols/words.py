@@ -47,7 +47,7 @@ def protocol_in_words(protocol: Protocol) -> str:
         ("matching", [_matching(protocol)]),
         ("metrics", [_metric(rule) for rule in protocol.metric]),
         ("average", [_averaging(protocol)]),
-        ("training", [protocol.training.rule]),
+        ("training", _training(protocol)),
         ("options", options),
         ("notes", protocol.notes),
     ]
@@ -58,6 +58,14 @@ def _evidence(protocol: Protocol) -> list[str]:
     if protocol.frames_evidence in {"", protocol.evidence}:
         return [EVIDENCE[protocol.evidence]]
     return [f"metric: {EVIDENCE[protocol.evidence]}", f"frames: {EVIDENCE[protocol.frames_evidence]}"]
+
+
+def _training(protocol: Protocol) -> list[str]:
+    rule = protocol.training
+    lines = [rule.rule]
+    lines += [f"not comparable if trained on {', '.join(rule.forbidden)}"] if rule.forbidden else []
+    lines += ["not comparable without trained_on"] if rule.declare or rule.forbidden else []
+    return lines + [f"{name}: {words}" for name, words in rule.overlaps.items()]
 
 
 def _labelled(label: str, texts: Iterable[str]) -> list[str]:
@@ -95,6 +103,7 @@ def _people(protocol: Protocol) -> str:
     parts += [f"{column} = {value}" for column, value in rule.require.items()]
     parts += [f"{' and '.join(rule.labelled)} labelled in the image"] if rule.labelled else []
     parts += ["not hidden in every joint"] if rule.fully_occluded == "not scored" else []
+    parts += [f"in whole windows of {rule.windows} frames of a track"] if rule.windows else []
     if rule.seen is not None:
         seen = rule.seen
         parts.append(
@@ -122,6 +131,7 @@ def _joints(protocol: Protocol) -> str:
     if rule.body:
         made = "Human3.6M's regressor" if rule.regressor == "h36m" else "SMPL's own regressor"
         parts.append(f"from {rule.body} SMPL bodies by {made}")
+    parts += [f"{joint} is the mean of {' and '.join(names)}" for joint, names in rule.means.items()]
     return "; ".join([*parts, f"joints outside the image are {places[rule.out_of_image_joints]}"])
 
 
@@ -138,7 +148,8 @@ def _predictions(protocol: Protocol) -> str:
         "smpl": "; SMPL parameters give the model's own joints",
     }[rule.regressor]
     stand_ins = "".join(f"; {point} counts as {joint}" for joint, point in rule.stand_ins.items())
-    return f"space {' or '.join(rule.spaces)}; {null}{mesh}{stand_ins}"
+    loose = "; loose joints only, no people" if rule.people == "refused" else ""
+    return f"space {' or '.join(rule.spaces)}; {null}{mesh}{stand_ins}{loose}"
 
 
 def _matching(protocol: Protocol) -> str:

@@ -57,6 +57,12 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
             expected=f"3D joints of people, or joints without people, which {protocol.name} scores",
             action="write one of them (and units, space, skeleton in the header)",
         )
+    if protocol.prediction.people == "refused" and predictions.person_count:
+        raise PredictionError(
+            f"{predictions.source}: {predictions.where(0)} is a person",
+            expected=f"loose_joints only: {protocol.name} scores joints before they are made into people",
+            action="write every peak as a loose joint and no persons, or choose jta/test",
+        )
     if predictions.space not in protocol.prediction.spaces:
         raise PredictionError(
             f"{predictions.source}: $.space is {predictions.space!r}",

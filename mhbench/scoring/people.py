@@ -11,7 +11,7 @@ from mhbench.cameras import project
 from mhbench.errors import PredictionError
 from mhbench.frames import JointFlag
 from mhbench.protocols.frame_selection import counted_people
-from mhbench.skeletons import conversion
+from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -65,6 +65,11 @@ def true_people(table: FrameTable, protocol: Protocol, plan: JointPlan) -> Peopl
     labelled = (flags & JointFlag.LABELLED_3D) != 0
     joints = np.where(labelled[..., None], columns["joints3d"].astype(np.float64), np.nan)
     in_image = labelled & _inside(table, columns, protocol)
+    for name, others in protocol.truth.means.items():
+        target = skeleton(truth_skeleton(table, protocol))
+        one, rows = target.index(name), list(target.indices(others))
+        joints[:, one] = joints[:, rows].mean(axis=1)
+        in_image[:, one] = in_image[:, rows].all(axis=1)
     scored = in_image[:, plan.rows]
     counted = scored.any(axis=1) & in_image[:, plan.labelled].all(axis=1)
     source = np.flatnonzero(counted & counted_people(protocol, table))

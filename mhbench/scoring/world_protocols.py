@@ -125,7 +125,7 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
 def _measure(rule: MetricRule, matches: PoseMatches, protocol: Protocol) -> Recount:
     known: dict[str, tuple[str, Callable[[PoseScore], float]]] = {
         "recall@500mm": ("%", lambda found: found.recall),
-        "mpjpe": ("mm", lambda found: found.mpjpe),
+        "mpjpe_abs": ("mm", lambda found: found.mpjpe),
     }
     known |= {f"ap@{limit:g}mm": ("%", _precision_at(limit)) for limit in THRESHOLDS_MM}
     if rule.name not in known:

@@ -157,6 +157,14 @@ def test_options_change_the_number_and_are_told(shards, truth, saved):
     assert "option root = mid_hip" in evaluation.result.comparable.reasons
 
 
+def test_training_on_tested_frames_is_told_and_makes_the_result_not_comparable(shards, truth, saved):
+    given = replace(truth, trained_on=("coco", "panoptic/160906_pizza1"))
+    result = evaluate(saved(given), "panoptic/zanfir-loco", shards).result
+    assert "trained on panoptic/160906_pizza1, which the protocol forbids" in result.comparable.reasons
+    undeclared = evaluate(saved(replace(truth, trained_on=None)), "panoptic/zanfir-loco", shards).result
+    assert any(reason.startswith("trained_on is not declared") for reason in undeclared.comparable.reasons)
+
+
 def test_joint_f1_counts_joints_whoever_they_belong_to(shards, truth, saved):
     options = EvaluationOptions(options={"f1": "joint"})
     numbers = values(evaluate(saved(truth), "panoptic/zanfir-loco", shards, options))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,7 +115,22 @@ def truth(data, protocol):
         space="camera",
         trained_on=(),
     )
-    return given.keep(np.concatenate([annotated(table, protocol) for table in tables]))
+    given = given.keep(np.concatenate([annotated(table, protocol) for table in tables]))
+    return without_people(given) if protocol.prediction.people == "refused" else given
+
+
+def without_people(given):
+    """Their joints, belonging to nobody."""
+    joints = given.persons["joints3d"]
+    people, joint = np.nonzero(np.isfinite(joints[..., 0]))
+    frame = given.frame_of_person[people]
+    nobody = given.keep(np.full(given.person_count, fill_value=False))
+    counts = np.bincount(frame, minlength=given.frame_count)
+    return replace(
+        nobody,
+        loose_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        loose={"joint": joint, "position": joints[people, joint], "score": np.ones(len(joint))},
+    )
 
 
 @pytest.mark.parametrize("name", SCORED)

@@ -106,6 +106,25 @@ def test_user_lists_hold_for_their_sequences_only():
     assert indices(LOCO1, table, {"S11_Eating": (0,)}) == []
 
 
+def test_whole_windows_of_each_track_are_scored_and_asking_again_changes_nothing():
+    """Track 0 is seen in 35 frames and track 1 in 20 of them: two windows of 16, and one."""
+    people = [[np.zeros((24, 3))] * (2 if 10 <= frame < 30 else 1) for frame in range(35)]
+    track = np.concatenate([np.arange(len(frame)) for frame in people])
+    seen = np.full((len(track), 18), 0.9)
+    seen[:2] = 0.1  # the first two frames are not of the database
+    skeletons = {"poses2d_confidence": seen, "track": track}
+    table = truth_table("3dpw", "smpl_24", people, split="test", **skeletons)
+    whole = load_protocol("3dpw/vibe")
+    windows = with_options(whole, {"frames": "windows"})
+    assert counted_people(whole, table).sum() == 33 + 20
+    counted = counted_people(windows, table)
+    assert table.frame_of_person[counted & (track == 0)].tolist() == list(range(2, 34))
+    assert table.frame_of_person[counted & (track == 1)].tolist() == list(range(10, 26))
+    chosen = table.select(expected_frames(windows, table))
+    assert counted_people(windows, chosen).sum() == counted.sum()
+    assert indices(windows, chosen) == list(range(2, 34))
+
+
 def test_jta_counts_from_one():
     table = truth_table("jta", "jta_22", [[]] * 21, split="test", indices=range(1, 22))
     assert indices(load_protocol("jta/test"), table) == [10, 20]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from people_tables import prediction_table, scored, truth_table, values
 from pose_scenes import body, predicted, truth
 
 from mhbench.errors import UsageError
 from mhbench.frames import JointFlag
-from mhbench.protocols.loading import load_protocol
+from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.scoring import joints
 from mhbench.scoring.intervals import averaging_groups, headline
 from mhbench.scoring.joints import plan_joints
@@ -156,3 +157,21 @@ def test_order_of_people_never_matters(seed, count):
     shuffled = score(table, predicted([[noisy[place] for place in order]], table))
     for name in ("mpjpe_abs", "mpjpe", "pmpjpe", "pck@150mm", "f1.person@0.5m"):
         assert value(shuffled, name) == pytest.approx(value(straight, name), rel=1e-12)
+
+
+@pytest.mark.parametrize(("torso", "expected"), [("spine", 120.0 / 16), ("mid-shoulder", 0.0)])
+def test_bodynets_torso_is_the_spine_or_the_middle_of_the_shoulders(torso, expected):
+    """Its own 16 joints are taken as they are: torso and head are the points it means."""
+    protocol = with_options(load_protocol("human36m/bodynet-p1"), {"torso": torso})
+    names = skeleton("bodynet_16").joints
+    person = np.random.default_rng(4).normal(0.0, 0.3, (32, 3)) + (0.0, 0.0, 4.0)
+    h36m = skeleton("h36m_32")
+    middle = person[list(h36m.indices(("left_shoulder", "right_shoulder")))].mean(axis=0)
+    person[h36m.index("spine")] = middle + (0.12, 0.0, 0.0)
+    found = np.stack([middle if name == "torso" else person[h36m.index(name)] for name in names])
+    table = truth_table("human36m", "h36m_32", [[person]])
+    result = scored(
+        protocol, table, prediction_table(table, "bodynet_16", [[found - found[6]]], space="root")
+    )
+    assert values(result, protocol)["mpjpe"] == pytest.approx(expected, abs=1e-3)
+    assert result.approximate == ()
