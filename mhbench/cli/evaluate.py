@@ -23,6 +23,7 @@ from mhbench.cli.options import data_option
 @click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the images of the report.")
 @click.option("--details", type=click.Path(path_type=Path), help="Write one row per person (.csv or .h5).")
 @click.option("--bootstrap", type=click.IntRange(min=0), default=1000, help="Draws of the 95 % intervals.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, help="Processes that score the shards.")
 @click.option("--min-score", type=float, help="Leave out people with a lower score.")
 @click.option(
     "--place",
@@ -52,6 +53,7 @@ def command(
     raw: Path | None,
     details: Path | None,
     bootstrap: int,
+    jobs: int,
     min_score: float | None,
     *,
     place: Literal["reprojection"] | None,
@@ -83,6 +85,7 @@ def command(
             allow_approximate=allow_approximate,
             frame_lists=read_frame_lists(frames) if frames else {},
             bootstrap=bootstrap,
+            jobs=jobs,
             place=place or "",
         ),
     )

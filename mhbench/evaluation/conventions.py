@@ -15,12 +15,13 @@ import numpy as np
 from mhbench.errors import MhbenchError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.perturbations import PERTURBATIONS
-from mhbench.evaluation.pipeline import score_predictions
+from mhbench.evaluation.rescoring import Rescorer
 from mhbench.manifests import read_manifest
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import OptionRule, protocol_hash, resolve_protocol, with_options
 from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.intervals import Groups, averaging_groups, headline
+from mhbench.scoring.statistics import error_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,11 +140,11 @@ def audit(
     chosen = options or EvaluationOptions()
     predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
-    scored, _ = score_predictions(predictions, rules, data, chosen)
-    own = _numbers(scored, rules)
-    rows, impossible = _conventions(predictions, rules, data, chosen, own)
-    error, judged_by = _badness(scored)
-    mistakes = tuple(_mistakes(predictions, rules, data, chosen))
+    rescorer = Rescorer(predictions, rules, data, chosen)
+    own = _numbers(rescorer.chosen, rules)
+    rows, impossible = _conventions(rescorer, rules, own)
+    error, judged_by = _badness(rescorer.chosen)
+    mistakes = tuple(_mistakes(rescorer, predictions, rules))
     return Audit(
         protocol=f"{rules.name} v{rules.version}",
         chosen=own,
@@ -184,17 +185,13 @@ def conventions(protocol: Protocol) -> Iterator[tuple[Convention, Protocol]]:
 
 
 def _conventions(
-    predictions: PredictionTable,
-    protocol: Protocol,
-    data: Path,
-    options: EvaluationOptions,
-    own: Mapping[str, tuple[float | None, str]],
+    rescorer: Rescorer, protocol: Protocol, own: Mapping[str, tuple[float | None, str]]
 ) -> tuple[tuple[AuditRow, ...], tuple[str, ...]]:
     rows: list[AuditRow] = []
     impossible = []
     for one, changed in conventions(protocol):
         try:
-            scored, _ = score_predictions(predictions, changed, data, options)
+            scored = rescorer.under(changed)
         except MhbenchError as error:
             impossible.append(f"{one.axis}: {one.value} ({error.what})")
             continue
@@ -207,10 +204,13 @@ def _replaces_metrics(one: Convention) -> bool:
 
 
 def _is_own(one: Convention, protocol: Protocol, changed: Protocol) -> bool:
-    """Whether the protocol follows the convention already: its metrics are among those it has."""
-    if _replaces_metrics(one):
-        return all(rule in protocol.metric for rule in changed.metric)
-    return protocol_hash(changed) == protocol_hash(protocol)
+    """Whether the protocol follows the convention already; of replaced metrics each must be one it has."""
+    if not _replaces_metrics(one):
+        return protocol_hash(changed) == protocol_hash(protocol)
+    rest = msgspec.structs.replace(changed, metric=protocol.metric)
+    return all(rule in protocol.metric for rule in changed.metric) and protocol_hash(rest) == protocol_hash(
+        protocol
+    )
 
 
 def _rows(
@@ -252,18 +252,28 @@ def _numbers(scored: Scored, protocol: Protocol) -> dict[str, tuple[float | None
 
 
 def _mistakes(
-    predictions: PredictionTable, protocol: Protocol, data: Path, options: EvaluationOptions
+    rescorer: Rescorer, predictions: PredictionTable, protocol: Protocol
 ) -> Iterator[tuple[Perturbation, MistakeRow]]:
+    judged = _judged(protocol)
     for one in PERTURBATIONS:
         changed = one.change(predictions)
         if changed is None:
             continue
         try:
-            scored, _ = score_predictions(changed, protocol, data, options)
+            scored = rescorer.of(changed, judged)
         except MhbenchError:  # the changed predictions fit less than the given ones: no mistake undone
             continue
         error, _ = _badness(scored)
         yield one, MistakeRow(one.name, error, one.suspicion)
+
+
+def _judged(protocol: Protocol) -> Protocol:
+    """The protocol with the metric by which mistakes are judged only."""
+    rules = {error_name(rule): rule for rule in reversed(protocol.metric)}
+    judge = next((rules[name] for name in JUDGES if name in rules), None)
+    if protocol.scoring != "poses" or judge is None:
+        return protocol
+    return msgspec.structs.replace(protocol, metric=(judge,))
 
 
 def _badness(scored: Scored) -> tuple[float, str]:

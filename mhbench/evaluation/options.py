@@ -19,6 +19,7 @@ class EvaluationOptions:
         allow_approximate: joints that the predicted skeleton only has approximately are accepted.
         frame_lists: raw indices per sequence, where the official list is not public.
         bootstrap: draws of the intervals; 0 = none.
+        jobs: processes that score; the numbers do not depend on it.
         place: `reprojection` puts root-relative people where their joints2d say that they are.
     """
 
@@ -27,4 +28,5 @@ class EvaluationOptions:
     allow_approximate: bool = False
     frame_lists: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     bootstrap: int = 1000
+    jobs: int = 1
     place: Literal["", "reprojection"] = ""

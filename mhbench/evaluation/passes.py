@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mhbench.errors import PredictionError, UsageError
+from mhbench.errors import PredictionError, UsageError, WorkerError
 from mhbench.predictions.coverage import frames_without_truth, predicted_rows
 from mhbench.protocols.frame_selection import as_one_view, expected_frames
 from mhbench.scoring.bodies import body_files_sha256
-from mhbench.scoring.scored import Choices
+from mhbench.scoring.scored import Choices, kind_of_scoring
 from mhbench.shards.reading import open_shards
+from mhbench.shards.tables import read_table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
     from mhbench.evaluation.options import EvaluationOptions
+    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.loading import Protocol
-    from mhbench.scoring.scored import Kind
 
 
 @dataclass(slots=True, eq=False)
@@ -47,28 +51,89 @@ class Pass:
     excluded: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardScore:
+    """One shard: the predictions that are of its frames, and the part of it that was expected (or None)."""
+
+    found: npt.NDArray[np.int64]
+    outside: int
+    frame_ids: list[str]
+    part: Any
+
+
+class ShardReader:
+    """Reads shards and finds their frames in predictions.
+
+    Args:
+        keep: shards of so many people are kept, and the rows of their frames: an audit asks for them forty
+            times.
+    """
+
+    def __init__(self, keep: int = 0) -> None:
+        self._free = keep
+        self._tables: dict[Path, FrameTable] = {}
+        self._ids: npt.NDArray[np.str_] | None = None
+        self._row_of: dict[str, int] = {}
+        self._rows: dict[Path, npt.NDArray[np.int64]] = {}
+
+    def table(self, path: Path, protocol: Protocol) -> FrameTable:
+        """The shard as the protocol sees it."""
+        table = self._tables.get(path)
+        if table is None:
+            whole = read_table(path)
+            table = as_one_view(whole, protocol) if protocol.frames.world else whole
+            if table.person_count <= self._free:
+                self._free -= table.person_count
+                self._tables[path] = table
+        return table
+
+    def rows(self, path: Path, table: FrameTable, predictions: PredictionTable) -> npt.NDArray[np.int64]:
+        """(F,) row of each frame of a shard in the predictions, -1 = none."""
+        if self._ids is not predictions.frame_ids:
+            self._ids, self._rows = predictions.frame_ids, {}
+            self._row_of = {key: row for row, key in enumerate(predictions.frame_keys)}
+        rows = self._rows.get(path)
+        if rows is None:
+            rows = predicted_rows(table, self._row_of)
+            if path in self._tables:
+                self._rows[path] = rows
+        return rows
+
+
 def pass_over_shards(
-    kind: Kind, predictions: PredictionTable, protocol: Protocol, data: Path, options: EvaluationOptions
+    predictions: PredictionTable,
+    protocol: Protocol,
+    data: Path,
+    options: EvaluationOptions,
+    reader: ShardReader | None = None,
 ) -> Pass:
-    """Score shard by shard and check that every predicted frame exists."""
+    """Score shard by shard, in as many processes as asked for, and check that every predicted frame exists.
+
+    Args:
+        predictions: all of them.
+        protocol: the rules.
+        data: folder of the shards.
+        options: what deviates from the defaults.
+        reader: keeps what it read, where many passes of protocols of one world follow each other.
+
+    Raises:
+        PredictionError: a predicted frame is in no shard.
+        UsageError: no frame of the shards belongs to the protocol.
+    """
     shards = open_shards(data, dataset=protocol.frames.dataset)
-    row_of = {key: row for row, key in enumerate(predictions.frame_keys)}
+    paths = [shards.folder / info.path for info in shards.infos]
     found = np.full(predictions.frame_count, fill_value=False)
-    gathered = Pass()
-    used = []
-    choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate)
-    for info, whole in zip(shards.infos, shards.tables(), strict=True):
-        table = as_one_view(whole, protocol) if protocol.frames.world else whole
-        rows = predicted_rows(table, row_of)
-        found[rows[rows >= 0]] = True
-        wanted = expected_frames(protocol, table, options.frame_lists)
-        gathered.outside += int(np.count_nonzero(rows[~wanted] >= 0))
-        if not wanted.any():
-            continue
-        used.append(info)
-        gathered.frame_ids += table.frames["id"][wanted].tolist()
-        part = kind.score(table.select(wanted), predictions, rows[wanted], protocol, choices)
-        gathered.parts.append(part)
+    gathered, used, bodies = Pass(), [], Choices().bodies
+    work = partial(score_shards, predictions=predictions, protocol=protocol, options=options, bodies=bodies)
+    alone = options.jobs == 1 or len(paths) == 1
+    scores = work(paths, reader=reader) if alone else _in_processes(work, paths, options.jobs)
+    for info, one in zip(shards.infos, scores, strict=True):
+        found[one.found] = True
+        gathered.outside += one.outside
+        if one.part is not None:
+            used.append(info)
+            gathered.frame_ids += one.frame_ids
+            gathered.parts.append(one.part)
     _check_found(found, predictions, data)
     if not gathered.parts:
         raise UsageError(
@@ -79,8 +144,8 @@ def pass_over_shards(
     # only what was scored: two labs that converted other sequences besides agree
     scored_shards = replace(shards, infos=tuple(used))
     gathered.gt_sha256, gathered.complete = scored_shards.gt_sha256(), scored_shards.complete
-    if bodies := body_files_sha256(protocol, choices.bodies):
-        gathered.gt_sha256 = hashlib.sha256((gathered.gt_sha256 + bodies).encode()).hexdigest()
+    if models := body_files_sha256(protocol, bodies):
+        gathered.gt_sha256 = hashlib.sha256((gathered.gt_sha256 + models).encode()).hexdigest()
     items = {info.item for info in used}
     for entry in shards.excluded:
         if entry.item in items and entry.frames:
@@ -88,8 +153,61 @@ def pass_over_shards(
     return gathered
 
 
+def score_shards(
+    paths: Sequence[Path],
+    predictions: PredictionTable,
+    protocol: Protocol,
+    options: EvaluationOptions,
+    bodies: Path,
+    reader: ShardReader | None = None,
+) -> Iterator[ShardScore]:
+    """Score some shards one after the other; only one is in memory at a time."""
+    kind, reading = kind_of_scoring(protocol.scoring), reader or ShardReader()
+    choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate, bodies=bodies)
+    for path in paths:
+        table = reading.table(path, protocol)
+        rows = reading.rows(path, table, predictions)
+        wanted = expected_frames(protocol, table, options.frame_lists)
+        found, outside = rows[rows >= 0], int(np.count_nonzero(rows[~wanted] >= 0))
+        part = None
+        if wanted.any():
+            part = kind.score(table.select(wanted), predictions, rows[wanted], protocol, choices)
+        yield ShardScore(found, outside, table.frames["id"][wanted].tolist(), part)
+
+
+def _in_processes(
+    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path], jobs: int
+) -> Iterator[ShardScore]:
+    """The shards in as many neighbouring stretches as processes, in their order.
+
+    The predictions go to every process once, as memory that all of them share.
+    """
+    from joblib import Parallel, delayed, parallel_config  # noqa: PLC0415 - one process needs none of it
+    from joblib.externals.loky.process_executor import TerminatedWorkerError  # noqa: PLC0415
+
+    bounds = np.linspace(0, len(paths), min(jobs, len(paths)) + 1).astype(int)
+    stretches = [paths[begin:end] for begin, end in pairwise(bounds)]
+    try:
+        with parallel_config("loky", inner_max_num_threads=1):
+            parts = Parallel(n_jobs=jobs)(delayed(_listed)(work, stretch) for stretch in stretches)
+    except TerminatedWorkerError as error:
+        raise WorkerError(
+            f"one of {jobs} processes that scored the shards died",
+            expected="memory for as many processes",
+            action="evaluate with a smaller -j",
+        ) from error
+    for scores in parts:
+        yield from scores
+
+
+def _listed(
+    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path]
+) -> list[ShardScore]:
+    return list(work(paths))
+
+
 def pass_over_predictions(
-    kind: Kind, predictions: PredictionTable, protocol: Protocol, options: EvaluationOptions
+    predictions: PredictionTable, protocol: Protocol, options: EvaluationOptions
 ) -> Pass:
     """Score the frames of the predictions themselves, whatever they are of."""
     if not predictions.frame_count:
@@ -99,8 +217,8 @@ def pass_over_predictions(
             action="predict some frames",
         )
     choices = Choices(min_score=options.min_score, allow_approximate=options.allow_approximate)
-    table = frames_without_truth(predictions)
-    part = kind.score(table, predictions, np.arange(predictions.frame_count), protocol, choices)
+    table, rows = frames_without_truth(predictions), np.arange(predictions.frame_count)
+    part = kind_of_scoring(protocol.scoring).score(table, predictions, rows, protocol, choices)
     return Pass(parts=[part], frame_ids=table.frames["id"].tolist())
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mhbench import __version__
 from mhbench.errors import PredictionError, UsageError
 from mhbench.evaluation.options import EvaluationOptions
-from mhbench.evaluation.passes import Pass, pass_over_predictions, pass_over_shards
+from mhbench.evaluation.passes import Pass, ShardReader, pass_over_predictions, pass_over_shards
 from mhbench.evaluation.result_making import make_result
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import ANY, resolve_protocol, with_options
@@ -71,9 +71,20 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
 
 
 def score_predictions(
-    predictions: PredictionTable, protocol: Protocol, data: Path, options: EvaluationOptions
+    predictions: PredictionTable,
+    protocol: Protocol,
+    data: Path,
+    options: EvaluationOptions,
+    reader: ShardReader | None = None,
 ) -> tuple[Scored, Pass]:
     """Score predictions that are in memory under any protocol object, such as a changed one.
+
+    Args:
+        predictions: people of any number of frames.
+        protocol: the rules.
+        data: folder of the shards.
+        options: what deviates from the defaults.
+        reader: keeps what it read, where many passes follow each other.
 
     Raises:
         MhbenchError: the predictions, the protocol or the shards do not fit each other.
@@ -83,9 +94,9 @@ def score_predictions(
     _check_dataset(predictions, protocol)
     kind.check(predictions, protocol)
     if protocol.frames.dataset == ANY:
-        gathered = pass_over_predictions(kind, predictions, protocol, options)
+        gathered = pass_over_predictions(predictions, protocol, options)
     else:
-        gathered = pass_over_shards(kind, predictions, protocol, data, options)
+        gathered = pass_over_shards(predictions, protocol, data, options, reader)
     return kind.summarise(gathered.parts, predictions, protocol), gathered
 
 

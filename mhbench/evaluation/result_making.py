@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +41,10 @@ def make_result(
 ) -> Result:
     """The result of an evaluation (contract 6)."""
     groups, units = averaging_groups(scored.frames, protocol), resampling_units(scored.frames, protocol)
+    begin = time.perf_counter()
     weights = draw_weights(units, options.bootstrap)
     drawn = resampled_values(scored.measures, groups, units, weights) if weights.size else {}
+    seconds = {"interval_seconds": round(time.perf_counter() - begin, 3)} if drawn else {}
     counts = _counts(scored, gathered)
     words = f"{options.bootstrap} draws of {_resampling_words(units.kind, len(units.stratum))}"
     return Result(
@@ -71,7 +74,7 @@ def make_result(
         breakdown=(*_of_groups(scored, groups), *breakdowns(scored)),
         counts=counts,
         joint_coverage=scored.joint_coverage,
-        provenance={**provenance, **scored.provenance},
+        provenance={**provenance, **seconds, **scored.provenance},
         contamination=tuple(training_overlaps(protocol.training, predictions.trained_on)),
         excluded=tuple(LeftOut(frames=frames, reason=reason) for reason, frames in gathered.excluded.items()),
         resampling=packed(drawn, units, weights) if drawn else None,

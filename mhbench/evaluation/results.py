@@ -207,7 +207,9 @@ def _metrics(result: Result) -> list[str]:
         interval = f"[{value.ci95[0]:.2f}, {value.ci95[1]:.2f}]" if value.ci95 else ""
         lines.append(f"{name:<{width}}{number:>12}    {interval:<22}".rstrip())
     if result.protocol.resampled:
-        lines.append(f"intervals: {result.protocol.resampled}")
+        seconds = result.provenance.get("interval_seconds")
+        cost = "" if seconds is None else f", made in {seconds:.2f} s"
+        lines.append(f"intervals: {result.protocol.resampled}{cost}")
     return lines
 
 

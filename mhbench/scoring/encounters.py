@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mhbench.errors import PredictionError
+from mhbench.errors import InputError, PredictionError
 from mhbench.matching import greedy, hungarian_frames, mupots_2d_frames
 from mhbench.scoring.people import joint_columns, predicted_pixels, scores_of, truth_skeleton
 from mhbench.scoring.pose_kernels import pair_distances
@@ -15,7 +15,7 @@ from mhbench.skeletons import skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.frames import FrameTable
+    from mhbench.frames import Columns, FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan
@@ -103,6 +103,12 @@ def _least_total(
 ) -> tuple[Ints, Floats]:
     """Most pairs within the limit first, then the least total of the mean joint distances."""
     target, predicted = true.joints, given.joints
+    if rooted and not plan.root:
+        raise PredictionError(
+            "root-relative people cannot be matched: the skeletons share neither the root nor both hips",
+            expected="a skeleton with the root of the ground truth, or with left_hip and right_hip",
+            action="write more joints, or choose a protocol that matches otherwise",
+        )
     if rooted:
         target = target - root_positions(target, plan.root)
         predicted = predicted - root_positions(predicted, plan.root)
@@ -179,10 +185,26 @@ def _same_place(true: People, given: People) -> Ints:
 def _most_joints(
     table: FrameTable, predictions: PredictionTable, true: People, given: People, protocol: Protocol
 ) -> Ints:
-    target = joint_columns(table, protocol).get("joints2d", table.persons["joints2d"])[true.source]
+    columns = joint_columns(table, protocol)
+    target = _true_pixels(table, columns if "joints2d" in columns else table.persons, protocol)[true.source]
     predicted = predicted_pixels(table, predictions, given, truth_skeleton(table, protocol))
     inside = mupots_2d_frames(target, predicted, true.start, given.start)
     return np.where(inside >= 0, inside + given.start[true.frame], -1)
+
+
+def _true_pixels(table: FrameTable, columns: Columns, protocol: Protocol) -> npt.NDArray[np.float32]:
+    """(P, J, 2) px of the annotated people.
+
+    Raises:
+        InputError: the shards have none.
+    """
+    if "joints2d" not in columns:
+        raise InputError(
+            f"the shards of {table.dataset} have no joints2d",
+            expected=f"2D joints of the annotated people, by which {protocol.matching.rule} matches",
+            action="convert a data set that has them, or write the key `person` of every prediction",
+        )
+    return columns["joints2d"]
 
 
 def _least_pixels(
@@ -198,7 +220,7 @@ def _least_pixels(
             table.persons,
         )
     )
-    target = columns["joints2d"][true.source].astype(np.float64)
+    target = _true_pixels(table, columns, protocol)[true.source].astype(np.float64)
     predicted = predicted_pixels(table, predictions, given, joint_set)
     if protocol.matching.joints:
         chosen = skeleton(joint_set).indices(protocol.matching.joints)

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 def count_joints(protocol: Protocol, target: Points, predicted: Points) -> dict[str, Ints]:
     """(F, 3) joints found, false and missed for every distance a joint metric of the protocol names."""
-    wanted = {rule.name.partition("@")[2] for rule in protocol.metric if ".joint@" in rule.name}
-    if not wanted:
-        return {}
     from mhbench.metrics.joint_detection import joint_counts  # noqa: PLC0415 - its kernels are seldom needed
 
     pairing = protocol.matching.pairing
@@ -32,8 +29,13 @@ def count_joints(protocol: Protocol, target: Points, predicted: Points) -> dict[
         distance: joint_counts(
             target[0], predicted[0], target[1], predicted[1], threshold=metres(distance), matching=pairing
         )
-        for distance in sorted(wanted)
+        for distance in sorted(joint_distances(protocol))
     }
+
+
+def joint_distances(protocol: Protocol) -> set[str]:
+    """The distances that joint metrics of a protocol name, such as `0.4m`."""
+    return {rule.name.partition("@")[2] for rule in protocol.metric if ".joint@" in rule.name}
 
 
 def metres(distance: str) -> float:

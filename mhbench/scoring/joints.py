@@ -119,8 +119,8 @@ def _listed_joints(protocol: Protocol, truth: str) -> tuple[str, ...]:
 
 def _named_roots(protocol: Protocol) -> set[str | tuple[str, ...]]:
     named = {rule.root for rule in protocol.metric if needs_root(rule)}
-    # whoever is matched by the nearest root needs one, even where no error is measured from it
-    return named or ({"skeleton"} if protocol.matching.rule == "nearest" else set())
+    # who is matched by position needs a root even where no error is measured from it
+    return named or ({"skeleton"} if protocol.matching.rule in {"hungarian", "nearest"} else set())
 
 
 def _names_root(protocol: Protocol) -> bool:

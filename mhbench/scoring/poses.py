@@ -11,7 +11,7 @@ import numpy as np
 from mhbench.frames import JointFlag
 from mhbench.records import Records
 from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions
-from mhbench.scoring.joint_counts import count_joints, points_of_people
+from mhbench.scoring.joint_counts import count_joints, joint_distances, points_of_people
 from mhbench.scoring.people import (
     joint_columns,
     predicted_people,
@@ -20,7 +20,7 @@ from mhbench.scoring.people import (
     truth_skeleton,
 )
 from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
-from mhbench.scoring.statistics import BODY_ERRORS, error_name
+from mhbench.scoring.statistics import BODY_ERRORS, error_name, needs_root
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,7 +111,8 @@ def _records(
         roots = root_positions(true.joints, plan.root)[:, 0], root_positions(given.joints, plan.root)[:, 0]
         depth[:, 0] = roots[0][:, 2]
         depth[hit, 1] = roots[1][partner[hit], 2]
-        rootless[hit] = ~np.isfinite(roots[0][hit] + roots[1][partner[hit]]).all(axis=1)
+        if any(needs_root(rule) for rule in protocol.metric):
+            rootless[hit] = ~np.isfinite(roots[0][hit] + roots[1][partner[hit]]).all(axis=1)
 
     def rows_of(truth: npt.NDArray[Any], false: object) -> npt.NDArray[Any]:
         filler = np.broadcast_to(np.asarray(false), (len(extra), *truth.shape[1:]))
@@ -133,7 +134,9 @@ def _records(
         errors={name: rows_of(values, np.nan) for name, values in errors.items()},
         body_errors={name: rows_of(values, np.nan) for name, values in body_errors.items()},
         rootless=rows_of(rootless, 0),
-        joint_counts=count_joints(protocol, points_of_people(true, plan), points_of_people(given, plan)),
+        joint_counts=count_joints(protocol, points_of_people(true, plan), points_of_people(given, plan))
+        if joint_distances(protocol)
+        else {},
     )
 
 

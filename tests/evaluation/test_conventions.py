@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import people_tables
 import pytest
 from click.testing import CliRunner
 
@@ -13,7 +14,8 @@ from mhbench.conversion.pipeline import convert
 from mhbench.evaluation.conventions import audit, conventions
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.perturbations import PERTURBATIONS, mirrored_depth, shifted, swapped_sides
-from mhbench.evaluation.pipeline import evaluate
+from mhbench.evaluation.pipeline import evaluate, score_predictions
+from mhbench.evaluation.rescoring import Rescorer, records_agree
 from mhbench.predictions.writing import write_predictions
 from mhbench.protocols.loading import load_protocol, protocol_names
 from mhbench.running.ground_truth import run_ground_truth
@@ -120,6 +122,44 @@ def test_every_convention_makes_a_protocol(name):
     for one, changed in listed:
         assert one.source
         assert changed.name == protocol.name
+
+
+@pytest.mark.parametrize("name", ["panoptic/generic", "panoptic/zanfir-loco"])
+def test_errors_made_once_give_the_numbers_of_a_pass_of_its_own(name, shards, noisy):
+    """A person short and a joint missing, so that what these cost differs between the conventions."""
+    joints = noisy.persons["joints3d"].copy()
+    joints[1, 4] = np.nan
+    holed = replace(noisy, persons={**noisy.persons, "joints3d": joints})
+    fewer = holed.keep(np.arange(noisy.person_count) != 3)
+    protocol = load_protocol(name)
+    rescorer = Rescorer(fewer, protocol, shards, QUIET)
+    reused = [changed for _, changed in conventions(protocol) if records_agree(protocol, changed)]
+    assert len(reused) > 8
+    for changed in reused:
+        anew, _ = score_predictions(fewer, changed, shards, QUIET)
+        assert people_tables.values(rescorer.under(changed), changed) == pytest.approx(
+            people_tables.values(anew, changed), abs=0.0, nan_ok=True
+        )
+
+
+def test_errors_of_another_root_or_matching_are_made_anew():
+    protocol = load_protocol("panoptic/generic")
+    fresh = {
+        one.value: records_agree(protocol, changed)
+        for one, changed in conventions(protocol)
+        if one.axis in {"root", "alignment", "joints", "matching", "joints outside"}
+    }
+    assert fresh.pop("none")
+    assert fresh.pop("similarity")
+    assert {name for name, agrees in fresh.items() if agrees} == {
+        "all shared", "not scored", "Hungarian within 0.5 m",
+    }  # fmt: skip
+
+
+def test_training_on_tested_frames_is_told(noisy, audited):
+    one = audited(replace(noisy, trained_on=("panoptic/160906_pizza1",)), "panoptic/zanfir-loco")
+    assert one.contamination == ("trained on panoptic/160906_pizza1, which the protocol forbids",)
+    assert "contamination: trained on panoptic/160906_pizza1" in str(one)
 
 
 @pytest.mark.parametrize(

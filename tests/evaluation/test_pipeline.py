@@ -165,6 +165,39 @@ def test_training_on_tested_frames_is_told_and_makes_the_result_not_comparable(s
     assert any(reason.startswith("trained_on is not declared") for reason in undeclared.comparable.reasons)
 
 
+@pytest.mark.parametrize("protocol", ["panoptic/generic", "panoptic/zanfir-loco"])
+def test_several_processes_give_the_same_result_to_the_last_bit(protocol, shards, truth, saved):
+    joints = truth.persons["joints3d"]
+    noise = np.random.default_rng(5).normal(0.0, 0.05, joints.shape)
+    path = saved(replace(truth, persons={**truth.persons, "joints3d": joints + noise}))
+    alone, together = (
+        evaluate(path, protocol, shards, EvaluationOptions(jobs=jobs, bootstrap=50)).result for jobs in (1, 2)
+    )
+    clocks = dict.fromkeys(("seconds", "interval_seconds"), 0.0)
+    first, second = (
+        msgspec.structs.replace(one, provenance={**one.provenance, **clocks}) for one in (alone, together)
+    )
+    assert first == second
+    assert exit_code("evaluate", path, "--protocol", protocol, "--data", shards, "-j", 2) == 0
+
+
+def test_faults_found_in_another_process_are_told_as_usual(shards, truth, saved):
+    bad = replace(truth, frame_ids=np.char.replace(truth.frame_ids, "haggling1", "haggling9"))
+    with pytest.raises(PredictionError, match="160422_haggling9") as caught:
+        evaluate(saved(bad), "panoptic/generic", shards, EvaluationOptions(jobs=2))
+    assert caught.value.expected
+    unfit = replace(truth, skeleton="jta_22", persons={"joints3d": np.zeros((truth.person_count, 22, 3))})
+    with pytest.raises(UsageError, match="cannot give the joints"):
+        evaluate(saved(unfit), "panoptic/zanfir-loco", shards, EvaluationOptions(jobs=2))
+
+
+def test_the_cost_of_the_intervals_is_printed(shards, truth, saved):
+    result = evaluate(saved(truth), "panoptic/generic", shards, EvaluationOptions(bootstrap=20)).result
+    assert f"made in {result.provenance['interval_seconds']:.2f} s" in str(result)
+    without = evaluate(saved(truth), "panoptic/generic", shards, EvaluationOptions(bootstrap=0)).result
+    assert "interval_seconds" not in without.provenance
+
+
 def test_joint_f1_counts_joints_whoever_they_belong_to(shards, truth, saved):
     options = EvaluationOptions(options={"f1": "joint"})
     numbers = values(evaluate(saved(truth), "panoptic/zanfir-loco", shards, options))

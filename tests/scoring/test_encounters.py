@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from people_tables import changed, prediction_table, scored, truth_table, values
 
-from mhbench.errors import PredictionError
+from mhbench.errors import InputError, PredictionError
 from mhbench.frames import JointSet
 from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.skeletons import skeleton
@@ -228,3 +228,11 @@ def test_a_given_error_stands_for_missed_people():
     table = single([truth, truth])
     numbers = values(scored(protocol, table, prediction_table(table, "h36m_32", [[truth]])), protocol)
     assert numbers["mpjpe"] == pytest.approx(75.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("rule", ["greedy_2d", "mupots_2d"])
+def test_shards_without_pixels_cannot_match_by_them(rule):
+    by_pixels = changed(load_protocol("panoptic/generic"), matching={"rule": rule})
+    table = truth_table("panoptic", "panoptic_19", [[pose(19)]])
+    with pytest.raises(InputError, match="no joints2d"):
+        scored(by_pixels, table, prediction_table(table, "panoptic_19", [[pose(19)]]))
