@@ -35,6 +35,7 @@ DATASETS: Final[Mapping[str, str]] = {
     "ochuman": "mhbench.datasets.ochuman",
     "panoptic": "mhbench.datasets.panoptic",
     "surreal": "mhbench.datasets.surreal",
+    "up3d": "mhbench.datasets.up3d",
 }
 
 

@@ -26,6 +26,8 @@ _HOME: Final = {
     "depth_maps": "silhouettes",
     "romp_label_map": "silhouettes",
     "projections": "silhouettes",
+    "mask_to_text": "mask_text",
+    "text_to_mask": "mask_text",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

@@ -37,6 +37,7 @@ WRITERS: Final = (
     "ochuman",
     "panoptic",
     "surreal",
+    "up3d",
 )
 _MODULES: Final = {"3dpw": "threedpw"}  # no name of a module begins with a digit
 
