@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 NAME: Final = "up3d"
 CAMERA: Final = "0"
 BLOCK: Final = 1000  # images
+_LAST: Final = 99_999  # numbers have five digits
 
 
 def inventory(raw: Path) -> list[Finding]:
@@ -105,7 +106,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         for number in numbers or ():
             by_source.setdefault(source_of(raw, number)[0], []).append(number)
         for source in sorted(wanted & set(by_source)):
-            found += _blocks(raw, split, source, by_source[source])
+            found += _blocks(raw, split, source, by_source[source], selection.frame_lists.get(source, ()))
     return sorted(found, key=lambda item: (item.split, item.name))
 
 
@@ -124,18 +125,13 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     Raises:
         InputError: a file is missing or damaged, or holds what does not fit; the message says what.
     """
-    source, first, last = (item.keys[name] for name in ("sequence", "first", "last"))
-    listed = [one for one in images_of(raw, item.split) or () if int(first) <= one <= int(last)]
-    numbers = np.array([one for one in listed if source_of(raw, one)[0] == source], dtype=np.int64)
-    # a list of frames is of the whole source: what lies in another block is not missing here
-    lists = {
-        name: tuple(one for one in frames if int(first) <= one <= int(last))
-        for name, frames in selection.frame_lists.items()
-    }
-    narrowed = msgspec.structs.replace(selection, frame_lists=lists)
-    kept, report = chosen_frames(numbers, narrowed, item, str(source))
-    out, bad = excluded_frames(kept, selection, item, dataset=NAME, sequence=str(source), camera=CAMERA)
-    return _table(raw, item.split, str(source), kept[~out]), [*report, *bad]
+    source = str(item.keys["sequence"])
+    numbers = _of_block(raw, item)
+    listed = _narrowed(raw, item, numbers, selection.frame_lists.get(source, ()))
+    narrowed = msgspec.structs.replace(selection, frame_lists={source: listed} if listed else {})
+    kept, report = chosen_frames(numbers, narrowed, item, source)
+    out, bad = excluded_frames(kept, selection, item, dataset=NAME, sequence=source, camera=CAMERA)
+    return _table(raw, item.split, source, kept[~out]), [*report, *bad]
 
 
 def _check_root(raw: Path) -> None:
@@ -147,10 +143,32 @@ def _check_root(raw: Path) -> None:
         )
 
 
-def _blocks(raw: Path, split: str, source: str, numbers: list[int]) -> list[Item]:
+def _of_block(raw: Path, item: Item) -> Integers:
+    """Numbers of the images of an item."""
+    first, last = int(item.keys["first"]), int(item.keys["last"])
+    inside = [number for number in images_of(raw, item.split) or () if first <= number <= last]
+    return np.array(
+        [number for number in inside if source_of(raw, number)[0] == item.keys["sequence"]], dtype=np.int64
+    )
+
+
+def _narrowed(raw: Path, item: Item, numbers: Integers, listed: tuple[int, ...]) -> tuple[int, ...]:
+    """The part of a frame list that is about an item: its own images, and those that are in no split."""
+    first, last = int(item.keys["first"]), int(item.keys["last"])
+    known = {number for split in SPLITS for number in images_of(raw, split) or ()} - set(numbers.tolist())
+    return tuple(number for number in listed if first <= number <= last and number not in known)
+
+
+def _blocks(raw: Path, split: str, source: str, numbers: list[int], listed: tuple[int, ...]) -> list[Item]:
+    """Blocks of a source; those without a number of its frame list, if there is one, are left out."""
     found = []
     for begin in range(0, len(numbers), BLOCK):
         block = numbers[begin : begin + BLOCK]
+        # every number belongs to exactly one block of a split, so one that no image has is told
+        first = block[0] if begin else 0
+        last = numbers[begin + BLOCK] - 1 if begin + BLOCK < len(numbers) else _LAST
+        if listed and not set(listed) & set(block):
+            continue
         files = [part_of(raw, number, part) for number in block for part in PARTS]
         files += [path for path in (mask_path(raw, number) for number in block) if path.is_file()]
         files += [raw / FOLDER / f"{split}.txt", *(raw / name for name in T2_LISTS if (raw / name).is_file())]
@@ -160,7 +178,7 @@ def _blocks(raw: Path, split: str, source: str, numbers: list[int]) -> list[Item
                 split=split,
                 files=tuple(path.relative_to(raw).as_posix() for path in files),
                 frames_available=len(block),
-                keys={"sequence": source, "first": block[0], "last": block[-1]},
+                keys={"sequence": source, "first": first, "last": last},
             )
         )
     return found
