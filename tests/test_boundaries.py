@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import json
 import subprocess
 import sys
@@ -125,6 +126,24 @@ def test_kernels_call_kernels_of_their_own_file_only(path):
         assert not called & foreign, f"{dotted(path)}.{function.name} calls {called & foreign}"
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    """Not even for the type checker: what knows each other belongs together or wants a third file."""
+    names = {dotted(path) for path in SOURCES}
+    uses = {}
+    for path in SOURCES:
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        found = {
+            inner
+            if (inner := f"{node.module}.{alias.name}".removeprefix("mhbench.")) in names
+            else node.module.removeprefix("mhbench.")
+            for node in nodes
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mhbench.")
+            for alias in node.names
+        }
+        uses[dotted(path)] = found & names
+    graphlib.TopologicalSorter(uses).prepare()
+
+
 def test_no_module_bears_the_name_of_a_function_its_room_exports():
     for init in PACKAGE.rglob("__init__.py"):
         tree = ast.parse(init.read_text(encoding="utf-8"))
@@ -158,6 +177,12 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_help_loads_no_numpy():
     code = "from mhbench.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
     assert not loaded_modules(code) & {"numpy", "torch", "pandas", "matplotlib", "rich", "h5py"}
+
+
+def test_opening_shards_loads_no_compiler():
+    """Kernels come with the first volume; columns and centres need none."""
+    code = "from mhbench.shards import Frame, Samples, open_shards"
+    assert not loaded_modules(code) & {"numba", "torch", "pandas", "scipy", "PIL"}
 
 
 def test_evaluate_loads_neither_torch_nor_pandas_nor_matplotlib_nor_solvers():

@@ -18,7 +18,8 @@ from mhbench.errors import InputError, MissingInputError, UsageError
 from mhbench.jobs.journal import read_journals
 from mhbench.jobs.scheduling import run_jobs
 from mhbench.shards.files import remove_orphans, unwritable
-from mhbench.shards.heatmap_forms import FORMS, get_heatmaps
+from mhbench.shards.heatmap_forms import get_heatmaps
+from mhbench.shards.heatmap_store import FORMS
 from mhbench.shards.images import stored_images
 from mhbench.shards.index import INDEX_NAME, JOURNAL_FOLDER, dataset_folders
 from mhbench.shards.tables import open_file, read_table, shard_info
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mhbench.datasets.manifest import GridManifest
     from mhbench.frames import FrameTable
     from mhbench.jobs.journal import Failure
-    from mhbench.shards.heatmap_forms import HeatmapStore
+    from mhbench.shards.heatmap_store import HeatmapStore
 
 
 @dataclass(frozen=True, slots=True)

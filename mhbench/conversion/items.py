@@ -19,7 +19,7 @@ from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.errors import InputError
 from mhbench.frames import FrameTable
 from mhbench.heatmaps import Grid
-from mhbench.shards.heatmap_forms import no_heatmaps, peaks_of
+from mhbench.shards.heatmap_store import no_heatmaps, peaks_of
 from mhbench.shards.tables import ShardInfo
 from mhbench.shards.verification import file_sha256
 from mhbench.shards.writing import Origin, write_shard
@@ -28,7 +28,7 @@ from mhbench.skeletons import skeleton
 if TYPE_CHECKING:
     from mhbench.conversion.records import Recipe
     from mhbench.datasets.manifest import GridManifest
-    from mhbench.shards.heatmap_forms import HeatmapStore
+    from mhbench.shards.heatmap_store import HeatmapStore
 
 Check = Literal["quick", "full"]
 Read = Callable[[Path, Item, Selection], tuple[FrameTable, list[Exclusion]]]

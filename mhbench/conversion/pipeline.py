@@ -25,7 +25,7 @@ from mhbench.jobs.journal import read_journals
 from mhbench.jobs.scheduling import run_jobs
 from mhbench.shards import layout
 from mhbench.shards.files import remove_orphans, unwritable
-from mhbench.shards.heatmap_forms import FORMS
+from mhbench.shards.heatmap_store import FORMS
 from mhbench.shards.index import INDEX_NAME, JOURNAL_FOLDER
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import numpy as np
 from mhbench.errors import InputError
 from mhbench.heatmaps import render, render_sparse, select_joints
 from mhbench.shards import layout
+from mhbench.shards.heatmap_store import DENSE_FORM, VALUE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.heatmaps import Grid
-    from mhbench.shards.heatmap_forms import HeatmapStore
-
-VALUE_TYPES: Final = {"sparse": np.uint8, "sparse-float16": np.float16}
-DENSE_FORM: Final = "dense"
+    from mhbench.shards.heatmap_store import HeatmapStore
 
 _STEPS: Final = np.float32(255)  # of the uint8 values: at most 1/510 away from the formula
 _ROWS_AT_ONCE: Final = 16 * layout.VOXEL_CHUNK_ROWS

@@ -14,7 +14,7 @@ import numpy as np
 
 from mhbench.heatmaps import locate, select_joints
 from mhbench.shards.frame_images import decoded_image
-from mhbench.shards.heatmap_forms import labelled_joints
+from mhbench.shards.heatmap_store import labelled_joints
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:

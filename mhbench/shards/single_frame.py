@@ -12,7 +12,7 @@ import numpy as np
 from mhbench.errors import InputError, UsageError
 from mhbench.heatmaps import select_joints
 from mhbench.shards import layout
-from mhbench.shards.heatmap_forms import get_grid, stored_form
+from mhbench.shards.heatmap_store import get_grid, stored_form
 from mhbench.shards.pool import pool
 from mhbench.shards.tables import ShardInfo, column_paths
 

@@ -16,7 +16,8 @@ import h5py
 from mhbench.shards import layout
 from mhbench.shards.files import GuardedFile, atomic_file, check_space, write_atomically
 from mhbench.shards.heatmap_forms import put_heatmaps
-from mhbench.shards.heatmap_voxels import DENSE_FORM, dense_bytes
+from mhbench.shards.heatmap_store import DENSE_FORM
+from mhbench.shards.heatmap_voxels import dense_bytes
 from mhbench.shards.images import put_images
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mhbench.frames import FrameTable
-    from mhbench.shards.heatmap_forms import HeatmapStore
+    from mhbench.shards.heatmap_store import HeatmapStore
     from mhbench.shards.images import ImageStore
 
 _BLOCK: Final = 2**20

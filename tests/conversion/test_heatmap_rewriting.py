@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import fake_dataset
 import h5py
@@ -14,6 +15,7 @@ from mhbench.conversion.heatmap_rewriting import rewrite_heatmaps, rewrite_shard
 from mhbench.conversion.pipeline import convert
 from mhbench.errors import MissingInputError, OutputError, UsageError
 from mhbench.shards import open_shards, read_index, verify
+from mhbench.shards.heatmap_store import FORMS
 
 
 @pytest.fixture(autouse=True)
@@ -44,17 +46,38 @@ def hashes(out):
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def test_any_form_from_any_other_is_what_converting_gives(raw, tmp_path):
-    forms = ("peaks", "sparse", "none", "dense", "sparse-float16", "peaks")
-    wanted = {form: hashes(run(raw, tmp_path / form, form)) for form in set(forms)}
-    shards = tmp_path / "peaks"
-    for form in forms:
+def every_pair(forms):
+    """A round that goes from each form to each other one exactly once (Hierholzer)."""
+    left = {form: [other for other in forms if other != form] for form in forms}
+    way, tour = [forms[0]], []
+    while way:
+        if left[way[-1]]:
+            way.append(left[way[-1]].pop())
+        else:
+            tour.append(way.pop())
+    return tour[::-1]
+
+
+def test_any_form_from_any_other_is_what_converting_gives(tmp_path):
+    tour = every_pair(FORMS)
+    assert set(itertools.pairwise(tour)) == set(itertools.permutations(FORMS, 2))
+    raw = write_raw(tmp_path / "raw", 1)
+    wanted = {form: hashes(run(raw, tmp_path / form, form)) for form in FORMS}
+    shards = tmp_path / tour[0]
+    for form in tour[1:]:
         report = rewrite(shards, form)
         assert hashes(shards) == wanted[form]
-        assert (report.rewritten, report.current) == ((0, 3) if report.current else (3, 0))
-        assert verify(shards / "fake").faults == ()
-        assert convert("fake", raw, shards, engine="serial", heatmaps=form).current == 3
-    assert "heatmaps are peaks: 3 shards rewritten" in str(report)
+        assert (report.rewritten, report.current) == (1, 0)
+    assert f"heatmaps are {tour[-1]}: 1 shards rewritten" in str(report)
+
+
+def test_what_was_rewritten_is_current_for_everybody(raw, tmp_path):
+    shards = run(raw, tmp_path / "shards", "peaks")
+    rewrite(shards, "sparse")
+    again = rewrite(shards, "sparse")
+    assert (again.rewritten, again.current) == (0, 3)
+    assert verify(shards / "fake").faults == ()
+    assert convert("fake", raw, shards, engine="serial", heatmaps="sparse").current == 3
 
 
 @pytest.mark.parametrize("journalled", [True, False])

@@ -199,7 +199,7 @@ def test_shards_without_images_are_refused(module, toy, tmp_path):
     from dataclasses import replace
 
     from mhbench.shards import Origin, write_shard
-    from mhbench.shards.heatmap_forms import no_heatmaps
+    from mhbench.shards.heatmap_store import no_heatmaps
 
     whole = toy_table(2)
     frames = {name: column for name, column in whole.frames.items() if name != "image"}

@@ -17,7 +17,8 @@ from mhbench.errors import InputError, OutputError
 from mhbench.heatmaps import render, render_sparse
 from mhbench.shards import layout, open_shards, peaks_of, write_shard
 from mhbench.shards.files import GuardedFile
-from mhbench.shards.heatmap_forms import FORMS, check_heatmaps, get_heatmaps
+from mhbench.shards.heatmap_forms import check_heatmaps, get_heatmaps
+from mhbench.shards.heatmap_store import FORMS
 from mhbench.shards.heatmap_voxels import dense_bytes, frames_of, quantised
 
 VOXELS = ("sparse", "sparse-float16", "dense")
