@@ -35,6 +35,8 @@ _IMAGES_AT_ONCE: Final = 64  # frames of one row group with images: bounds the m
 def write(shards: Shards, out: Path, *, raw: Path | None, images: bool, most: int) -> ExportReport:
     """Write `data/<split>-00000-of-00002.parquet` and `README.md`; a file holds whole shards.
 
+    Frames of data sets without official splits form the split `full`.
+
     Raises:
         MissingExtraError: pyarrow is not installed.
         InputError: shards of a split have different columns or skeletons.
@@ -44,7 +46,7 @@ def write(shards: Shards, out: Path, *, raw: Path | None, images: bool, most: in
     for split, part in by_split(shards):
         groups = _groups(part, most)
         for number, group in enumerate(groups):
-            path = out / "data" / f"{split}-{number:05d}-of-{len(groups):05d}.parquet"
+            path = out / "data" / f"{_name(split)}-{number:05d}-of-{len(groups):05d}.parquet"
             with atomic_file(path) as file, ExitStack() as closing:
                 writer = None
                 for block in _blocks(arrow, group, raw, images=images):
@@ -57,6 +59,11 @@ def write(shards: Shards, out: Path, *, raw: Path | None, images: bool, most: in
     write_atomically(out / "README.md", _card(shards).encode())
     people = sum(info.persons for info in shards.infos)
     return ExportReport("huggingface", (*files, out / "README.md"), len(shards), people)
+
+
+def _name(split: str) -> str:
+    """A split as the library may call it: it reserves `all`, so frames of no official split are `full`."""
+    return "full" if split == "all" else split
 
 
 def _groups(part: Shards, most: int) -> list[Shards]:
@@ -121,7 +128,7 @@ def _unlike(split: str, one: Any, other: Any) -> InputError:
 def _card(shards: Shards) -> str:
     """The card of the folder: which files are which split, the licence, and what the columns are."""
     known = about(shards.dataset)
-    splits = sorted({info.split for info in shards.infos})
+    splits = sorted({_name(info.split) for info in shards.infos})
     title = json.dumps(known["title"])  # a string of JSON is one of YAML, whatever it holds
     lines = ["---", f"pretty_name: {title}", "configs:", "- config_name: default", "  data_files:"]
     for split in splits:

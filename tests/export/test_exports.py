@@ -170,10 +170,10 @@ def test_samples_of_webdataset(shards, raw, tmp_path):
 def test_a_hugging_face_folder(shards, raw, tmp_path):
     report = export_shards(shards, "huggingface", tmp_path, raw=raw, images=True, frames_per_file=19)
     names = [path.relative_to(tmp_path).as_posix() for path in report.files]
-    assert names == [*(f"data/all-{number:05d}-of-00002.parquet" for number in range(2)), "README.md"]
+    assert names == [*(f"data/full-{number:05d}-of-00002.parquet" for number in range(2)), "README.md"]
     card = (tmp_path / "README.md").read_text()
     assert card.startswith("---\n")
-    assert "path: data/all-*.parquet" in card
+    assert "- split: full\n    path: data/full-*.parquet" in card  # the library reserves the name all
     assert "for nobody" in card
     rows = [row for name in names[:2] for row in parquet.read_table(tmp_path / name).to_pylist()]
     assert [row["id"] for row in rows] == [frame.id for frame in shards]
