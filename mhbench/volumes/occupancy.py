@@ -127,10 +127,24 @@ def fill_holes(volume: npt.NDArray[np.bool_]) -> Volume:
     """
     given = np.asarray(volume)
     check_shape("volume", given, "X Y Z")
-    # a shell of empty voxels around it is the outside
-    outside = np.pad(given != 0, 1)
-    _flood(outside)
-    return outside[1:-1, 1:-1, 1:-1]
+    filled = given != 0
+    if filled.any():
+        # what is around everything is outside, so the flood need not go there
+        inner = filled[_occupied(filled)]
+        # a shell of empty voxels around it is the outside
+        outside = np.pad(inner, 1)
+        _flood(outside)
+        inner[...] = outside[1:-1, 1:-1, 1:-1]
+    return filled
+
+
+def _occupied(volume: Volume) -> tuple[slice, slice, slice]:
+    """The smallest block with every occupied voxel; there is one."""
+    depth = volume.any(axis=0)
+    lines = (volume.any(axis=(1, 2)), depth.any(axis=1), depth.any(axis=0))
+    ends = [np.flatnonzero(line)[[0, -1]].tolist() for line in lines]
+    x, y, z = (slice(first, last + 1) for first, last in ends)
+    return x, y, z
 
 
 @kernel
