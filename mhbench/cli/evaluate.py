@@ -18,7 +18,9 @@ from mhbench.cli.options import data_option
 @data_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result as JSON.")
 @click.option(
-    "--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page to this folder."
+    "--report",
+    type=click.Path(path_type=Path),
+    help="Write a self-contained page, figures (PDF, SVG, PNG) and LaTeX to this folder.",
 )
 @click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the images of the report.")
 @click.option("--details", type=click.Path(path_type=Path), help="Write one row per person (.csv or .h5).")

@@ -10,6 +10,7 @@ import numpy as np
 
 from mhbench.evaluation.resampling import draw_weights, packed, percentile_interval, resampled_values
 from mhbench.evaluation.results import Breakdown, Comparable, Counts, LeftOut, Result, UsedProtocol, Value
+from mhbench.evaluation.worst_frames import worst_frames
 from mhbench.protocols.loading import protocol_hash
 from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.breakdowns import breakdowns, by_frames
@@ -78,6 +79,7 @@ def make_result(
         contamination=tuple(training_overlaps(protocol.training, predictions.trained_on)),
         excluded=tuple(LeftOut(frames=frames, reason=reason) for reason, frames in gathered.excluded.items()),
         resampling=packed(drawn, units, weights) if drawn else None,
+        worst_frames=worst_frames(scored, protocol),
     )
 
 

@@ -72,6 +72,13 @@ class Comparable(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
+class WorstFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the frames a result is worst on: its id, and what went wrong in it."""
+
+    frame: str
+    about: str
+
+
 class Resampling(msgspec.Struct, frozen=True, kw_only=True):
     """Every metric in every draw of the bootstrap: what a paired comparison of two results needs.
 
@@ -108,6 +115,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     contamination: tuple[str, ...] = ()
     excluded: tuple[LeftOut, ...] = ()
     resampling: Resampling | None = None
+    worst_frames: tuple[WorstFrame, ...] = ()
 
     @property
     def partial(self) -> bool:

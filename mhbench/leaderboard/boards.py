@@ -6,7 +6,8 @@ from collections.abc import Mapping  # noqa: TC003 - dataclasses and readers wan
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mhbench.leaderboard.ranking import family, lower_is_better, ranks
+from mhbench.evaluation.directions import family, lower_is_better
+from mhbench.leaderboard.ranking import ranks
 from mhbench.leaderboard.rows import published_board_rows, verified_row
 from mhbench.protocols.loading import load_protocol, protocol_hash, protocol_names
 from mhbench.protocols.published import published_rows

@@ -16,7 +16,7 @@ import jinja2
 
 from mhbench import __version__
 from mhbench.errors import UsageError
-from mhbench.leaderboard.ranking import lower_is_better
+from mhbench.evaluation.directions import lower_is_better
 from mhbench.leaderboard.submissions import column_key
 from mhbench.protocols.loading import protocol_hash, resolve_protocol
 from mhbench.protocols.words import protocol_in_words

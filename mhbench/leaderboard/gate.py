@@ -17,9 +17,9 @@ import msgspec
 
 from mhbench.errors import MissingInputError, UsageError
 from mhbench.evaluation.comparison import compare_results
+from mhbench.evaluation.directions import lower_is_better
 from mhbench.evaluation.results import read_result
 from mhbench.leaderboard.entries import ENTRY_FORMAT, read_entry
-from mhbench.leaderboard.ranking import lower_is_better
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

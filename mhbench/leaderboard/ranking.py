@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.evaluation.directions import LOWER, family, lower_is_better
 from mhbench.evaluation.resampling import unpacked
 
 if TYPE_CHECKING:
@@ -24,24 +25,8 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
 
 LEVEL: Final = 0.05
-LOWER: Final = frozenset(
-    [
-        *("mpjpe", "mpjpe_abs", "pmpjpe", "n_mpjpe", "mpjve", "accel", "pve", "mpjae", "pmpjae"),
-        *("nmve", "nmje", "surface_error", "landmark_error", "collisions"),
-    ]
-)
 # over the joints given only, so a null joint would help
 ERRORS: Final = LOWER - {"collisions"}
-
-
-def family(metric: str) -> str:
-    """`pck` of `pck.visible@150mm`."""
-    return metric.partition("@")[0].partition(".")[0]
-
-
-def lower_is_better(metric: str) -> bool:
-    """Whether a smaller number is the better one; for errors and collisions it is."""
-    return family(metric) in LOWER
 
 
 def is_ranked(row: Row, metric: str) -> bool:

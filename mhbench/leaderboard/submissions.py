@@ -61,14 +61,14 @@ def codabench_output(given: str | Path, folder: str | Path, protocol: str) -> No
     Raises:
         MhbenchError: the submission cannot be scored; Codabench shows the message to its author.
     """
-    from mhbench.report.page import write_report  # noqa: PLC0415 - matplotlib only where a page is made
+    from mhbench.report.page import report_page  # noqa: PLC0415 - matplotlib only where a page is made
 
     data = Path(given) / "ref"
-    with _one_file(Path(given) / "res") as predictions, tempfile.TemporaryDirectory() as pages:
+    with _one_file(Path(given) / "res") as predictions:
         evaluation = _scored(predictions, data, protocol)
         scores = {column_key(name): value for name, value in _scores(evaluation).items()}
-        page = write_report(evaluation, predictions, data, Path(pages))
-        write_atomically(Path(folder) / "detailed_results.html", page.read_bytes())
+        page = report_page(evaluation, predictions, data)
+        write_atomically(Path(folder) / "detailed_results.html", page.encode())
     write_atomically(Path(folder) / "scores.json", msgspec.json.encode(scores))
 
 

@@ -93,6 +93,19 @@ def frame_collisions(
     return FrameCollisions(sums, deepest, people, without_mesh, candidates)
 
 
+def frame_meshes(
+    predictions: PredictionTable, row: int, min_score: float | None, folder: Path
+) -> tuple[Floats, Ints]:
+    """(P, V, 3) m in the camera's frame and the (T, 3) faces of the people of one predicted frame.
+
+    Raises:
+        PredictionError: the meshes are no SMPL bodies.
+        MissingInputError: there is no model file.
+    """
+    faces = _faces(predictions, folder)
+    return _meshes(predictions, _persons(predictions, row, min_score), folder), faces
+
+
 def _persons(predictions: PredictionTable, row: int, min_score: float | None) -> Ints:
     """Rows of the people of a frame who are counted."""
     if row < 0:

@@ -8,8 +8,9 @@ import pytest
 from leaderboard_results import made_result
 
 from mhbench.evaluation.comparison import compare_results
+from mhbench.evaluation.directions import family, lower_is_better
 from mhbench.leaderboard.entries import Board, Entry, Facts
-from mhbench.leaderboard.ranking import better_than, family, is_ranked, lower_is_better, ranks
+from mhbench.leaderboard.ranking import better_than, is_ranked, ranks
 from mhbench.leaderboard.rows import Cell, Row, published_board_rows, verified_row
 from mhbench.protocols.loading import load_protocol
 

@@ -1,0 +1,216 @@
+"""A person facing the reader, coloured by what each joint and each limb scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from mhbench.report.paper_figures import PaperFigure, paper_style, plate
+from mhbench.report.style import DIVERGING, GRID, INK, ON_BRIGHT, QUIET, SCALE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+# where a joint is drawn: towards the person's left, and up, in metres of a person of 1.8 m
+_CENTRAL: Final[Mapping[str, float]] = {
+    "head_top": 1.80,
+    "head_center": 1.69,
+    "head": 1.67,
+    "nose": 1.62,
+    "jaw": 1.57,
+    "neck": 1.47,
+    "thorax": 1.40,
+    "spine4": 1.38,
+    "spine3": 1.29,
+    "spine2": 1.20,
+    "torso": 1.20,
+    "spine": 1.18,
+    "spine1": 1.11,
+    "spine0": 1.03,
+    "spine_base": 1.01,
+    "pelvis": 0.97,
+    "body_center": 0.92,
+}
+_SIDED: Final[Mapping[str, tuple[float, float]]] = {
+    "eye": (0.05, 1.68),
+    "ear": (0.11, 1.65),
+    "clavicle": (0.10, 1.43),
+    "collar": (0.10, 1.41),
+    "arm_base": (0.10, 1.42),
+    "shoulder": (0.23, 1.40),
+    "elbow": (0.34, 1.13),
+    "wrist": (0.42, 0.88),
+    "hand": (0.45, 0.78),
+    "hand_site": (0.46, 0.74),
+    "hand_end": (0.47, 0.70),
+    "thumb_base": (0.39, 0.82),
+    "thumb": (0.37, 0.77),
+    "hip": (0.12, 0.92),
+    "knee": (0.15, 0.51),
+    "ankle": (0.17, 0.11),
+    "foot": (0.22, 0.05),
+    "toe_base": (0.24, 0.03),
+    "toe": (0.27, 0.01),
+    "toe_tip": (0.30, 0.0),
+}
+_CHAINS: Final = (
+    ("neck", "thorax", "spine3", "spine2", "spine", "spine1", "pelvis", "body_center"),
+    ("neck", "nose", "head", "head_top"),
+    *(
+        tuple(name.replace("*", side) for name in chain)
+        for side in ("left", "right")
+        for chain in (
+            ("neck", "*_shoulder", "*_elbow", "*_wrist", "*_hand"),
+            ("pelvis", "body_center", "*_hip", "*_knee", "*_ankle", "*_foot", "*_toe"),
+            ("nose", "*_eye", "*_ear"),
+        )
+    ),
+)
+# what stands for a limb of `scoring.breakdowns`: points along it, and where its number is written
+_LIMBS: Final[Mapping[str, tuple[tuple[str, ...], tuple[float, float]]]] = {
+    "trunk": (("thorax", "spine1", "pelvis"), (0.0, 1.2)),
+    "left arm": (("left_shoulder", "left_elbow", "left_wrist"), (0.52, 1.16)),
+    "right arm": (("right_shoulder", "right_elbow", "right_wrist"), (-0.52, 1.16)),
+    "left leg": (("left_hip", "left_knee", "left_ankle"), (0.34, 0.5)),
+    "right leg": (("right_hip", "right_knee", "right_ankle"), (-0.34, 0.5)),
+    "head": (("nose", "head"), (0.26, 1.7)),
+}
+_TRUNK: Final = ((-0.13, 1.38), (0.13, 1.38), (0.1, 0.97), (-0.1, 0.97))
+_FEWEST_JOINTS: Final = 4
+
+
+def place_on_body(joint: str) -> tuple[float, float] | None:
+    """Where a joint is drawn: (towards the person's left, up) in metres; None for an unknown name."""
+    if joint in _CENTRAL:
+        return (0.0, _CENTRAL[joint])
+    side, _, bare = joint.partition("_")
+    if side not in {"left", "right"} or bare not in _SIDED:
+        return None
+    out, up = _SIDED[bare]
+    return (out if side == "left" else -out, up)
+
+
+@paper_style
+def body_map(
+    joints: Mapping[str, float],
+    limbs: Mapping[str, float],
+    metric: str,
+    unit: str,
+    *,
+    name: str = "body-map",
+    around_zero: bool = False,
+) -> PaperFigure | None:
+    """The value of every joint and of every limb, on two figures of a person.
+
+    Args:
+        joints: joint -> value; those without a place on the body are left out.
+        limbs: limb as `scoring.breakdowns` names it -> value.
+        metric: name of what is drawn.
+        unit: of it.
+        name: of the figure's files.
+        around_zero: the values are differences: zero is in the middle of the colours.
+    """
+    known = {joint: one for joint, one in joints.items() if np.isfinite(one) and place_on_body(joint)}
+    whole = {limb: one for limb, one in limbs.items() if np.isfinite(one) and limb in _LIMBS}
+    if len(known) < _FEWEST_JOINTS:
+        return None
+    values = [*known.values(), *whole.values()]
+    limits = _limits(values, around_zero=around_zero)
+    figure, axes = plate(height=3.0, columns=2)
+    colours = colormaps[DIVERGING if around_zero else SCALE]
+    _draw_joints(axes[0], known, limits, colours)
+    _draw_limbs(axes[1], whole, limits, colours)
+    for one, title in zip(axes, ("joints", "limbs"), strict=True):
+        one.set(xlim=(-0.72, 0.72), ylim=(-0.08, 1.93), xticks=[], yticks=[], title=title)
+        one.set_aspect("equal")
+        one.spines[:].set_visible(b=False)
+        one.annotate("right", (-0.66, 0.02), color=QUIET, fontsize=6, ha="left")
+        one.annotate("left", (0.66, 0.02), color=QUIET, fontsize=6, ha="right")
+    scale = ScalarMappable(Normalize(*limits), colours)
+    bar = figure.colorbar(
+        scale,
+        ax=list(axes),
+        orientation="horizontal",
+        shrink=0.7,
+        aspect=35,
+        pad=0.02,
+        label=f"{metric} ({unit})" if unit else metric,
+    )
+    for spine in bar.ax.spines.values():
+        spine.set_visible(False)
+    caption = f"{metric} of every joint and of every limb (its joints pooled); the person faces the reader."
+    return PaperFigure(name, caption, figure)
+
+
+def _limits(values: Sequence[float], *, around_zero: bool) -> tuple[float, float]:
+    """Range of the colours; values that are all the same get a range around them."""
+    if around_zero:
+        most = max(1e-3, *(abs(one) for one in values))
+        return (-most, most)
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _draw_joints(
+    axes: Axes, values: Mapping[str, float], limits: tuple[float, float], colours: Colormap
+) -> None:
+    places = {joint: place for joint in values if (place := place_on_body(joint))}
+    for chain in _CHAINS:
+        ends = np.array([places[joint] for joint in chain if joint in places])
+        if len(ends) > 1:
+            axes.plot(ends[:, 0], ends[:, 1], "-", color=GRID, lw=5, solid_capstyle="round", zorder=1)
+    for joint, (x, y) in places.items():
+        paint = _paint(values[joint], limits, colours)
+        axes.plot(x, y, "o", color=paint, mec=QUIET, mew=0.4, ms=6.0, zorder=2)
+        if not _crowded(joint, places):
+            side = -1.0 if x < 0 else 1.0
+            axes.annotate(
+                _short(values[joint]),
+                (x + 0.055 * side, y),
+                ha="left" if side > 0 else "right",
+                va="center",
+                fontsize=6,
+                zorder=3,
+            )
+
+
+def _crowded(joint: str, places: Mapping[str, tuple[float, float]]) -> bool:
+    """Whether its number would meet another joint, or the number of one farther out or farther up."""
+    x, y = places[joint]
+    others = [place for other, place in places.items() if other != joint]
+    near = [(abs(a), b) for a, b in others if abs(b - y) < 0.07 and a * x >= 0 and abs(abs(a) - abs(x)) < 0.2]
+    return any(place > (abs(x), y) for place in near)
+
+
+def _draw_limbs(
+    axes: Axes, values: Mapping[str, float], limits: tuple[float, float], colours: Colormap
+) -> None:
+    for limb, (joints, at) in _LIMBS.items():
+        ends = np.array([place_on_body(joint) for joint in joints])
+        paint: Any = _paint(values[limb], limits, colours) if limb in values else GRID
+        if limb == "trunk":
+            axes.fill(*np.transpose(_TRUNK), color=paint, lw=7, joinstyle="round")
+        elif limb == "head":
+            axes.plot(*ends.mean(axis=0), "o", color=paint, ms=17)
+        else:
+            axes.plot(ends[:, 0], ends[:, 1], color=paint, lw=9, solid_capstyle="round")
+        if limb in values:
+            dark = limb == "trunk" and sum(_paint(values[limb], limits, colours)[:3]) < 1.5
+            ink = "white" if dark else ON_BRIGHT if limb == "trunk" else INK
+            axes.annotate(_short(values[limb]), at, ha="center", va="center", fontsize=7, color=ink)
+
+
+def _paint(value: float, limits: tuple[float, float], colours: Colormap) -> tuple[float, ...]:
+    low, high = limits
+    return tuple(colours((value - low) / (high - low)))
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"

@@ -1,0 +1,80 @@
+"""Pictures of the frames a result is worst on."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mhbench.predictions.coverage import predicted_rows
+from mhbench.predictions.reading import read_predictions
+from mhbench.protocols.rules import ANY
+from mhbench.report.frame_picture import Overlay, draw_frame
+from mhbench.report.images import read_image
+from mhbench.shards.reading import open_shards
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mhbench.evaluation.pipeline import Evaluation
+    from mhbench.frames import FrameTable
+    from mhbench.predictions.table import PredictionTable
+
+
+@dataclass(frozen=True, slots=True)
+class FramePicture:
+    """A picture of a frame (PNG), its id, and what it shows."""
+
+    frame: str
+    about: str
+    png: bytes
+
+
+def worst_pictures(
+    evaluation: Evaluation, predictions: Path, data: Path, raw: Path | None
+) -> list[FramePicture]:
+    """The worst frames of a result, drawn from the shards and the predictions, in its order.
+
+    Args:
+        evaluation: whose; predictions without a ground truth have no shards and no pictures.
+        predictions: the file, read again.
+        data: folder of the shards, read again.
+        raw: raw root, for the images; a plain canvas without it.
+    """
+    protocol, worst = evaluation.protocol, evaluation.result.worst_frames
+    if not worst or protocol.frames.dataset == ANY or protocol.frames.world:
+        return []
+    ids = [one.frame for one in worst]
+    table = read_predictions(predictions, dataset=protocol.frames.dataset)
+    row_of = {key: row for row, key in enumerate(table.frame_keys)}
+    pictures: dict[str, bytes] = {}
+    for shard in open_shards(data, dataset=protocol.frames.dataset).tables():
+        for place in np.flatnonzero(np.isin(shard.frames["id"], ids)):
+            frame = shard.select(np.array([place]))
+            row = int(predicted_rows(frame, row_of)[0])
+            pictures[str(frame.frames["id"][0])] = _picture(frame, table, row, raw)
+    return [FramePicture(one.frame, one.about, pictures[one.frame]) for one in worst]
+
+
+def _picture(frame: FrameTable, predictions: PredictionTable, row: int, raw: Path | None) -> bytes:
+    figure = draw_frame(
+        frame,
+        image=None if raw is None else read_image(raw, frame),
+        overlay=_overlay(frame, predictions, row),
+    )
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=70, metadata={"Software": "mhbench"})
+    return buffer.getvalue()
+
+
+def _overlay(frame: FrameTable, predictions: PredictionTable, row: int) -> Overlay | None:
+    """The predicted people where they have a place in the image; joints without people are not drawn."""
+    people = predictions.people(row) if row >= 0 else slice(0, 0)
+    given = predictions.persons
+    if predictions.skeleton is None or predictions.space != "camera" or "joints3d" not in given:
+        return None
+    joints3d = given["joints3d"][people]
+    projected = given["joints2d"][people] if "joints2d" in given else frame.camera(0).project(joints3d)
+    return Overlay(predictions.skeleton, projected, joints3d)
