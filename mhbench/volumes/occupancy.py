@@ -140,11 +140,11 @@ def fill_holes(volume: npt.NDArray[np.bool_]) -> Volume:
 
 def _occupied(volume: Volume) -> tuple[slice, slice, slice]:
     """The smallest block with every occupied voxel; there is one."""
-    depth = volume.any(axis=0)
-    lines = (volume.any(axis=(1, 2)), depth.any(axis=1), depth.any(axis=0))
-    ends = [np.flatnonzero(line)[[0, -1]].tolist() for line in lines]
-    x, y, z = (slice(first, last + 1) for first, last in ends)
-    return x, y, z
+    ends = []
+    for others in ((1, 2), (0, 2), (0, 1)):
+        line = np.flatnonzero(np.any(volume, axis=others))
+        ends.append(slice(int(line[0]), int(line[-1]) + 1))
+    return ends[0], ends[1], ends[2]
 
 
 @kernel
