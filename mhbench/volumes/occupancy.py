@@ -127,7 +127,7 @@ def fill_holes(volume: npt.NDArray[np.bool_]) -> Volume:
     """
     given = np.asarray(volume)
     check_shape("volume", given, "X Y Z")
-    filled = given != 0
+    filled = np.array(given != 0, dtype=np.bool_)
     if filled.any():
         # what is around everything is outside, so the flood need not go there
         inner = filled[_occupied(filled)]
@@ -140,11 +140,11 @@ def fill_holes(volume: npt.NDArray[np.bool_]) -> Volume:
 
 def _occupied(volume: Volume) -> tuple[slice, slice, slice]:
     """The smallest block with every occupied voxel; there is one."""
-    ends = []
-    for others in ((1, 2), (0, 2), (0, 1)):
-        line = np.flatnonzero(np.any(volume, axis=others))
-        ends.append(slice(int(line[0]), int(line[-1]) + 1))
-    return ends[0], ends[1], ends[2]
+    front = np.asarray(np.any(volume, axis=0))
+    lines = (np.any(volume, axis=(1, 2)), np.any(front, axis=1), np.any(front, axis=0))
+    ends = [np.flatnonzero(line)[[0, -1]].tolist() for line in lines]
+    x, y, z = (slice(first, last + 1) for first, last in ends)
+    return x, y, z
 
 
 @kernel
