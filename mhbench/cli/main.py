@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import keyword
 import os
 import sys
 from typing import Final, NoReturn
@@ -27,6 +28,7 @@ COMMANDS: Final = {
     "verify": "check every shard against the index",
     "selfcheck": "compare a conversion with the known counts",
     "heatmaps": "store the heatmaps of shards in another form",
+    "import": "COCO keypoint JSON -> shards",
     "export": "shards -> COCO, WebDataset or Hugging Face files",
     "view": "draw one frame: image, skeletons, 3D, top view, heatmaps",
     "protocols": "list protocols, or print one in words",
@@ -64,7 +66,7 @@ class _LazyGroup(click.Group):
 
 
 def _module(name: str) -> str:
-    return f"mhbench.cli.{name}"
+    return f"mhbench.cli.{name}_" if keyword.iskeyword(name) else f"mhbench.cli.{name}"
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

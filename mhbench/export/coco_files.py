@@ -1,8 +1,8 @@
 """COCO keypoint JSON: one file of images and annotations for each split.
 
 `keypoints` are x, y, v: v is 0 where a joint is not labelled in the image, 1 where it is known to be hidden,
-else 2. The further keys `joints3d` (metres, camera frame), `K`, `distortion` and `frame` are ignored by
-readers of COCO.
+else 2. The further keys `joints3d` (metres, camera frame), `joints2d`, `joint_flags`, `K`, `distortion` and
+`frame` are ignored by readers of COCO; `coco_import.py` reads them back.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def write(shards: Shards, out: Path, *, raw: Path | None, images: bool, most: in
             )
         visibility = _says_what_is_visible(part)
         with atomic_file(path) as file:
-            head = {"info": about(shards.dataset), "categories": [_category(names.pop())]}
+            info = {"dataset": shards.dataset, "split": split, **about(shards.dataset)}
+            head = {"info": info, "categories": [_category(names.pop())]}
             file.write(msgspec.json.encode(head)[:-1] + b',"images":[')
             for number, image in enumerate(_images(part)):
                 file.write((b",\n" if number else b"\n") + msgspec.json.encode(image))
@@ -167,6 +168,9 @@ def _annotation(
             annotation[key] = int(persons[name][row])
     if "joints3d" in persons:
         annotation["joints3d"] = plain(persons["joints3d"][row])
+        annotation["joint_flags"] = persons["joint_flags"][row].tolist()
+        if np.any(~seen & np.isfinite(persons["joints2d"][row]).all(axis=-1)):
+            annotation["joints2d"] = plain(persons["joints2d"][row])  # joints beside the image too
     return annotation
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mhbench.datasets import DATASETS
 from mhbench.datasets.manifest import dataset_manifest
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ def by_split(shards: Shards) -> Iterator[tuple[str, Shards]]:
 
 def about(dataset: str) -> dict[str, str]:
     """Title, licence, source and citation of a data set, which go with every copy of it."""
+    if dataset not in DATASETS:
+        own = "that of the annotations it was imported from"
+        return {"title": dataset, "licence": own, "source": own, "citation": own}
     manifest: DatasetManifest = dataset_manifest(dataset)
     return {
         "title": manifest.title,
