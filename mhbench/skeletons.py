@@ -90,6 +90,14 @@ class Skeleton:
     def __len__(self) -> int:
         return len(self.joints)
 
+    @property
+    def mirrored(self) -> npt.NDArray[np.int64]:
+        """(J,) for each joint the one that a mirror image shows in its place."""
+        order = np.arange(len(self.joints))
+        for left, right in self.pairs:
+            order[left], order[right] = right, left
+        return order
+
     def index(self, name: str) -> int:
         """Index of a joint, by the skeleton's own name or by another spelling of it.
 

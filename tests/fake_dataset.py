@@ -53,7 +53,7 @@ def install(converter_version: int = 1) -> None:
     """Register the data set in this process."""
     DATASETS[NAME] = __name__
     mhbench.conversion.pipeline.dataset_manifest = lambda _: manifest(converter_version)
-    mhbench.conversion.pipeline.conversion_hash = lambda _: f"{converter_version}" * 64
+    mhbench.conversion.pipeline.conversion_hash = lambda *_: f"{converter_version}" * 64
 
 
 def write_raw(raw: Path, items: int = ITEMS) -> Path:

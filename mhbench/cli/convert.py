@@ -41,6 +41,9 @@ from mhbench.cli.options import HEATMAP_FORMS, names, raw_root
     "--exclude", "exclusions", multiple=True, help="Leave out the frames of this list (may be repeated)."
 )
 @click.option(
+    "--correct", "corrections", multiple=True, help="Mend the frames of this list instead (may be repeated)."
+)
+@click.option(
     "--images",
     type=click.Choice(["path", "embed", "extract"]),
     default="path",
@@ -90,6 +93,7 @@ def command(
     limit: int,
     frames: Path | None,
     exclusions: tuple[str, ...],
+    corrections: tuple[str, ...],
     images: str,
     heatmaps: str,
     compression: str,
@@ -130,6 +134,7 @@ def command(
             limit=limit,
             frame_lists=read_frame_lists(frames) if frames else {},
             exclusions=exclusions,
+            corrections=corrections,
         ),
         heatmaps=heatmaps,
         images=images,

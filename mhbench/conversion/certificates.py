@@ -104,7 +104,7 @@ def check_conversion(name: str, folder: Path) -> Certificate:
     manifest, shards = dataset_manifest(name), open_shards(folder, name)
     index = read_index(shards.folder)
     counts = compare_counts(manifest, shards)
-    current = index.manifest_hash == conversion_hash(name)
+    current = index.manifest_hash == conversion_hash(name, index.options.get("corrections", ()))
     return Certificate(
         format=FORMAT,
         dataset=name,

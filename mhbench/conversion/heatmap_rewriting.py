@@ -175,9 +175,10 @@ def _rewrite_dataset(
     folder: Path, form: str, *, jobs: int, engine: str, allow_outside_grid: bool, progress: bool
 ) -> RewriteReport:
     results = _converted_items(folder)
-    dataset = next(iter(results.values())).recipe.dataset
+    recipe = next(iter(results.values())).recipe
+    dataset = recipe.dataset
     grid = dataset_manifest(dataset).grid
-    known_hash = conversion_hash(dataset)
+    known_hash = conversion_hash(dataset, recipe.options.corrections)
     pending = {
         item: RewriteTask(folder, before, form, grid, known_hash, allow_outside_grid)
         for item, before in results.items()

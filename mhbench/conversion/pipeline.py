@@ -18,10 +18,11 @@ from mhbench.conversion.items import ItemTask, convert_item, shard_is_there
 from mhbench.conversion.records import ContentOptions, Recipe, converted, difference, mixed, rebuild_index
 from mhbench.conversion.report import ConversionReport
 from mhbench.datasets import dataset
+from mhbench.datasets.choosing import exclusion_manifests
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import conversion_hash, dataset_manifest
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
-from mhbench.jobs.journal import read_journals
+from mhbench.jobs.journal import journal_path, read_journals
 from mhbench.jobs.scheduling import run_jobs
 from mhbench.shards import layout
 from mhbench.shards.files import remove_orphans, unwritable
@@ -86,17 +87,19 @@ def convert(
     forget_contents()
     chosen = Selection() if selection is None else selection
     source, manifest = dataset(name), dataset_manifest(name)
+    exclusion_manifests(chosen.exclusions, name)  # a wrong name is one error, and not one of every item
     items = _items(source.items(_existing(raw), chosen))
     recipe = Recipe(
         shard_format=layout.FORMAT,
         dataset=name,
         converter_version=manifest.converter_version,
-        manifest_hash=conversion_hash(name),
+        manifest_hash=conversion_hash(name, chosen.corrections),
         options=_content_options(chosen, heatmaps, images, compression),
     )
     folder = out / name
     before = {item: converted(journal) for item, journal in read_journals(folder / JOURNAL_FOLDER).items()}
     _check_folder(folder, before, recipe, items, force=force)
+    _forget_failures(folder, before, items, chosen)
     first, stop = (len(items) * part // shard_count for part in (shard_index, shard_index + 1))
     tasks = {
         key: ItemTask(
@@ -180,7 +183,8 @@ def _content_options(selection: Selection, heatmaps: str, images: str, compressi
         every=selection.every,
         limit=selection.limit,
         frame_lists=hashlib.sha256(lists).hexdigest() if selection.frame_lists else "",
-        exclusions=tuple(sorted(selection.exclusions)),
+        exclusions=tuple(sorted(set(selection.exclusions))),
+        corrections=tuple(sorted(set(selection.corrections))),
         heatmaps=heatmaps,
         images=images,
         compression=compression,
@@ -207,6 +211,17 @@ def _check_folder(
             )
         if key not in items and result.recipe != recipe:
             raise mixed(folder, key, difference(result.recipe, recipe))
+
+
+def _forget_failures(
+    folder: Path, before: Mapping[str, Converted | None], items: Mapping[str, Item], selection: Selection
+) -> None:
+    """Remove the failures of items that the raw data no longer have: a file was removed, or put right."""
+    if selection.sequences or selection.cameras or selection.frame_lists:
+        return
+    for key in before.keys() - items.keys():
+        if before[key] is None and (not selection.splits or key.partition("/")[0] in selection.splits):
+            journal_path(folder / JOURNAL_FOLDER, key).unlink(missing_ok=True)
 
 
 def _same(before: Converted | None, recipe: Recipe) -> Converted | None:

@@ -27,7 +27,7 @@ class ContentOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         every, limit: as in `Selection`.
         frame_lists: hash of the frame lists, empty where there are none.
-        exclusions: names of the exclusion lists, sorted.
+        exclusions, corrections: names of the lists of frames that are left out, and mended, sorted.
         heatmaps: form of the heatmaps.
         images: what is done about images.
         compression: `gzip` or `zstd`.
@@ -37,6 +37,7 @@ class ContentOptions(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     frame_lists: str
     exclusions: tuple[str, ...]
+    corrections: tuple[str, ...] = ()
     heatmaps: str
     images: str
     compression: str

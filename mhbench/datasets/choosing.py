@@ -1,7 +1,8 @@
 """Which frames of a data set are wanted: names, strides, frame lists, and named lists of bad frames.
 
-The lists of bad frames are `manifests/exclusions/<dataset>_<what>.toml`, each with its reason and source;
-they are off unless `Selection.exclusions` names them.
+The lists of bad frames are `manifests/exclusions/<dataset>_<what>.toml`, each with its reason and source.
+They are off unless `Selection.exclusions` names them; those that say how their frames can be mended are
+applied so where `Selection.corrections` names them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mhbench.errors import UsageError
 from mhbench.manifests import manifest_names, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -30,14 +31,35 @@ class FrameRange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     camera: str = ""
 
 
+class Correction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How frames are mended: poses moved by so many millimetres of the world, or left and right exchanged."""
+
+    move_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    exchange_sides: bool = False
+
+
 class ExclusionManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A named list of frames to leave out."""
+    """A named list of frames to leave out, or to mend where a source says how."""
 
     name: str
     dataset: str
     reason: str
     source: str
     frames: tuple[FrameRange, ...]
+    correction: Correction | None = None
+
+    def hit(self, index: npt.NDArray[np.int64], sequence: str, camera: str) -> npt.NDArray[np.bool_]:
+        """(F,) mask of the raw indices of a sequence and camera that are in the list."""
+        found: npt.NDArray[np.bool_] = np.zeros(len(index), dtype=np.bool_)
+        for span in self.frames:
+            if span.sequence == sequence and span.camera in {"", camera}:
+                found |= (index >= span.first) & (index <= span.last)
+        return found
+
+    @property
+    def words(self) -> str:
+        """Name, reason and source, as a report has them."""
+        return f"{self.name}: {self.reason} ({self.source})"
 
 
 def chosen_names(kind: str, wanted: Sequence[str], available: Sequence[str]) -> list[str]:
@@ -115,16 +137,44 @@ def excluded_frames(
     out: npt.NDArray[np.bool_] = np.zeros(len(index), dtype=np.bool_)
     report = []
     for manifest in exclusion_manifests(selection.exclusions, dataset):
-        hit: npt.NDArray[np.bool_] = np.zeros(len(index), dtype=np.bool_)
-        for span in manifest.frames:
-            if span.sequence == sequence and span.camera in {"", camera}:
-                hit |= (index >= span.first) & (index <= span.last)
-        hit &= ~out
+        hit = manifest.hit(index, sequence, camera) & ~out
         if hit.any():
-            reason = f"{manifest.name}: {manifest.reason} ({manifest.source})"
-            report.append(Exclusion(item=item.name, frames=int(hit.sum()), reason=reason))
+            report.append(Exclusion(item=item.name, frames=int(hit.sum()), reason=manifest.words))
             out |= hit
     return out, report
+
+
+def corrections(
+    index: npt.NDArray[np.int64],
+    selection: Selection,
+    item: Item,
+    *,
+    dataset: str,
+    sequence: str,
+    camera: str,
+) -> Iterator[tuple[npt.NDArray[np.bool_], Correction, Exclusion]]:
+    """What the corrections of a selection change in an item: (F,) masks of frames, how, and what to report.
+
+    Raises:
+        UsageError: the data set has no correction of a name.
+    """
+    for manifest in correction_manifests(selection.corrections, dataset):
+        hit = manifest.hit(index, sequence, camera)
+        if manifest.correction and hit.any():
+            note = Exclusion(item=item.name, frames=0, reason=f"corrected, not left out: {manifest.words}")
+            yield hit, manifest.correction, note
+
+
+def correction_manifests(names: Sequence[str], dataset: str) -> list[ExclusionManifest]:
+    """The exclusion lists of the given names, all of which say how their frames are mended.
+
+    Raises:
+        UsageError: there is none of a name for the data set; the message lists those there are.
+        ManifestError: one breaks the schema.
+    """
+    known = exclusion_manifests(_exclusion_names(dataset), dataset) if names else []
+    mendable = {one.name: one for one in known if one.correction}
+    return [mendable[name] for name in chosen_names("correction", names, tuple(mendable))] if names else []
 
 
 def exclusion_manifests(names: Sequence[str], dataset: str) -> list[ExclusionManifest]:
@@ -134,6 +184,9 @@ def exclusion_manifests(names: Sequence[str], dataset: str) -> list[ExclusionMan
         UsageError: there is none of a name for the data set; the message lists those there are.
         ManifestError: one breaks the schema.
     """
-    available = [name for name in manifest_names("exclusions") if name.startswith(f"{dataset}_")]
-    chosen = chosen_names("exclusion list", names, available) if names else []
+    chosen = chosen_names("exclusion list", names, _exclusion_names(dataset)) if names else []
     return [read_manifest(f"exclusions/{name}", ExclusionManifest) for name in chosen]
+
+
+def _exclusion_names(dataset: str) -> list[str]:
+    return [name for name in manifest_names("exclusions") if name.startswith(f"{dataset}_")]

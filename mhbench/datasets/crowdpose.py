@@ -14,6 +14,7 @@ Sources of the layout: Jeff-sjtu/CrowdPose, open-mmlab/mmhuman3d, open-mmlab/mmp
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -58,7 +59,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
     Raises:
         MissingInputError: there is no such folder.
-        InputError: it holds no annotations of this data set, or they are damaged.
+        InputError: it holds no annotations of this data set.
         UsageError: a split, sequence (they are named as the splits) or camera does not exist.
     """
     files = _files(raw)
@@ -78,8 +79,8 @@ def items(raw: Path, selection: Selection) -> list[Item]:
     found = []
     for split in chosen_splits(selection, tuple(files), default):
         path = files[split][0]
-        people = read_coco_people(path, JOINTS)
-        found += block_items(split, path.relative_to(raw).as_posix(), people.image_id, selection)
+        read_split = partial(read_coco_people, path, JOINTS)
+        found += block_items(split, path.relative_to(raw).as_posix(), read_split, selection)
     return sorted(found, key=lambda item: (item.split, item.name))
 
 

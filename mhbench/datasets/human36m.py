@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import chosen_frames, chosen_names, corrections, excluded_frames
 from mhbench.datasets.human36m_metadata import CAMERAS, metadata_path, read_metadata
 from mhbench.datasets.human36m_poses import (
     JOINTS,
@@ -112,7 +112,7 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     Args:
         raw: the raw root.
         item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
+        selection: stride, limit, frame lists, exclusion lists and corrections are used.
 
     Returns:
         The table (lens human36m; beside the known columns `subaction` (F,) uint8), and what was left out.
@@ -136,16 +136,22 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     pixels = _pixels(pixel_file(folder, stem, name), camera, points)
     length, report = _common_length(len(points), take.video_frames.get(name), item)
     index, absent = chosen_frames(np.arange(length), selection, item, sequence)
+    points, pixels = points[index], pixels[index]
+    place = {"dataset": NAME, "sequence": sequence, "camera": name}
+    for hit, how, note in corrections(index, selection, item, **place):
+        points[hit] += np.einsum("ij,j->i", camera.R, how.move_mm) * _METRES
+        pixels[hit] = camera.project(points[hit])  # the official ones are of the poses that are mended
+        report.append(note)
     table = FrameTable(
         dataset=NAME,
         split=item.split,
         skeleton=SKELETON,
         frames=_frame_columns(raw, item, take, camera, index),
         person_start=np.arange(len(index) + 1),
-        persons=_person_columns(points[index], pixels[index], camera),
+        persons=_person_columns(points, pixels, camera),
         lens="human36m",
     )
-    out, bad = excluded_frames(index, selection, item, dataset=NAME, sequence=sequence, camera=name)
+    out, bad = excluded_frames(index, selection, item, **place)
     return (table.select(~out) if bad else table), [*report, *absent, *bad]
 
 

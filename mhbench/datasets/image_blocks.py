@@ -7,6 +7,7 @@ sequence of a frame is its split, its camera 0, its index the image id.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -14,10 +15,11 @@ import numpy as np
 
 from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
 from mhbench.datasets.items import Exclusion, Item, Selection
+from mhbench.errors import InputError
 from mhbench.frames import FrameTable, JointFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -54,15 +56,22 @@ def chosen_splits(selection: Selection, available: Sequence[str], default: Seque
     return chosen_names("sequence", selection.sequences or tuple(selection.frame_lists), wanted)
 
 
-def block_items(split: str, file: str, image_id: npt.NDArray[np.int64], selection: Selection) -> list[Item]:
-    """The blocks of one split.
+def block_items(split: str, file: str, read: Callable[[], ImagePeople], selection: Selection) -> list[Item]:
+    """The blocks of one split; a damaged file is one item, and reading it tells what is wrong.
 
     Args:
         split: its name.
         file: its annotation file, relative to the raw root.
-        image_id: (F,) ascending.
+        read: reads the images and people of the split.
         selection: blocks without a number of the split's frame list, if there is one, are left out.
     """
+    try:
+        image_id = read().image_id
+    except InputError:
+        keys = {"first": 0, "last": int(_LAST)}
+        return [
+            Item(name=PurePosixPath(file).stem, split=split, files=(file,), frames_available=0, keys=keys)
+        ]
     listed = np.array(selection.frame_lists.get(split, ()), dtype=np.int64)
     found = []
     for begin in range(0, len(image_id), BLOCK):

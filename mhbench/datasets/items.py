@@ -33,7 +33,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         every: keep raw indices divisible by this number (from the data set's first index on).
         limit: at most so many frames of each item; 0 means all.
         frame_lists: for each sequence the raw indices to keep (`--frames DIR`); empty means all.
-        exclusions: names of the exclusion manifests that are switched on.
+        exclusions: names of the exclusion manifests whose frames are left out.
+        corrections: names of those whose frames are mended.
     """
 
     splits: tuple[str, ...] = ()
@@ -43,6 +44,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 0
     frame_lists: Mapping[str, tuple[int, ...]] = {}
     exclusions: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

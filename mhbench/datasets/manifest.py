@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
+import hashlib
+from collections.abc import Mapping, Sequence  # noqa: TC003 - msgspec resolves the field types at run time
 from typing import Final, Literal
 
 import msgspec
 
+from mhbench.datasets.choosing import correction_manifests
 from mhbench.manifests import manifest_hash, read_manifest
 
 
@@ -57,9 +59,13 @@ class DatasetManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 TEXTS: Final = ("title", "about", "licence", "source", "citation", "needs", "known_counts")
 
 
-def conversion_hash(name: str) -> str:
-    """Hash of what a data set's manifest decides about its shards."""
-    return manifest_hash(f"datasets/{name}", TEXTS)
+def conversion_hash(name: str, corrections: Sequence[str] = ()) -> str:
+    """Hash of what a data set's manifest and the corrections that are named decide about its shards."""
+    whole = manifest_hash(f"datasets/{name}", TEXTS)
+    for one in correction_manifests(corrections, name):
+        content = msgspec.json.encode((whole, one.frames, one.correction), order="deterministic")
+        whole = hashlib.sha256(content).hexdigest()
+    return whole
 
 
 def dataset_manifest(name: str) -> DatasetManifest:

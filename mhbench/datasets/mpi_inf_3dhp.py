@@ -7,7 +7,7 @@ test sequences have one camera, which it does not choose. Skeletons: mpi_28 in t
 `joints3d` is `annot3`, true size; the joint set `universal` is `univ_annot3`, on which the official test
 metric is defined and which does not project onto `joints2d` (`annot2`, an annotation of its own). The files
 know no occlusion, so VISIBLE is never set. In test frames with `valid_frame` 0 people are kept without labels
-and with `ignore`. Known defects are exclusion lists, off unless named.
+and with `ignore`. Known defects are exclusion lists, off unless named; swapped sides can also be exchanged.
 
 Sources of the layout: the data set's README and util; akanazawa/hmr, anibali/margipose.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import chosen_frames, chosen_names, corrections, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.mpi_inf_3dhp_cameras import (
     CAMERAS,
@@ -96,7 +96,7 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     Args:
         raw: the raw root.
         item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
+        selection: stride, limit, frame lists, exclusion lists and corrections are used.
 
     Returns:
         The table (pinhole, joint set `universal`; in test beside the known columns `valid_frame` and
@@ -120,18 +120,23 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
         camera = filmed_camera(folder.parent, sequence)
         poses = read_test(folder / "annot_data.mat")
     index, absent = chosen_frames(np.arange(len(poses.valid)), selection, item, sequence)
-    persons, universal = _person_columns(poses, index, camera, test=item.split == "test")
+    poses = poses.rows(index)
+    place = {"dataset": NAME, "sequence": sequence, "camera": name}
+    for hit, _, note in corrections(index, selection, item, **place):
+        poses = poses.with_sides_exchanged(hit)
+        report.append(note)
+    persons, universal = _person_columns(poses, camera, test=item.split == "test")
     table = FrameTable(
         dataset=NAME,
         split=item.split,
         skeleton=SKELETONS[item.split],
         frames=_frame_columns(raw, folder, item, camera, index)
-        | (_test_columns(poses, index) if item.split == "test" else {}),
+        | (_test_columns(poses) if item.split == "test" else {}),
         person_start=np.arange(len(index) + 1),
         persons=persons,
         sets={UNIVERSAL: JointSet(SKELETONS[item.split], universal)},
     )
-    out, bad = excluded_frames(index, selection, item, dataset=NAME, sequence=sequence, camera=name)
+    out, bad = excluded_frames(index, selection, item, **place)
     return (table.select(~out) if bad else table), [*report, *absent, *bad]
 
 
@@ -166,28 +171,28 @@ def _frame_columns(
     return columns | ({"subject": np.full(frames, sequence[:2])} if item.split == "train" else {})
 
 
-def _test_columns(poses: Poses, index: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+def _test_columns(poses: Poses) -> dict[str, npt.NDArray[Any]]:
     names = np.array(["", *ACTIVITIES])  # 0 where a frame that does not count has none
     return {
-        "action": names[poses.activity[index]],
-        "activity": poses.activity[index],
-        "valid_frame": poses.valid[index].astype(np.uint8),
+        "action": names[poses.activity],
+        "activity": poses.activity,
+        "valid_frame": poses.valid.astype(np.uint8),
     }
 
 
 def _person_columns(
-    poses: Poses, index: npt.NDArray[np.int64], camera: Camera, *, test: bool
+    poses: Poses, camera: Camera, *, test: bool
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, npt.NDArray[Any]]]:
     """Columns of the people, and those of the universal joints."""
-    pixels, metric, universal = poses.pixels[index], poses.metric[index], poses.universal[index]
-    valid = poses.valid[index][:, None]
+    pixels, metric, universal = poses.pixels, poses.metric, poses.universal
+    valid = poses.valid[:, None]
     # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
     inside = np.all((pixels >= -0.5) & (pixels < np.array([camera.width, camera.height]) - 0.5), axis=-1)
     present = np.isfinite(pixels).all(axis=-1) | np.isfinite(metric).all(axis=-1)
     outside = np.where(present & ~inside, JointFlag.OUT_OF_IMAGE, 0)
     flags = np.where(valid, JointFlag.LABELLED_3D | JointFlag.LABELLED_2D, 0) | outside
     columns: dict[str, npt.NDArray[Any]] = {
-        "track": np.zeros(len(index), dtype=np.int64),
+        "track": np.zeros(len(metric), dtype=np.int64),
         "joints3d": (metric * _METRES).astype(np.float32),
         "joints2d": pixels.astype(np.float32),
         "joint_flags": flags.astype(np.uint8),

@@ -10,13 +10,14 @@ Source: the data set's README and util; akanazawa/hmr, anibali/margipose and veg
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from mhbench.datasets.raw.matlab import read_matlab5, read_matlab73
 from mhbench.errors import InputError, MissingInputError
+from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,18 @@ class Poses:
     universal: Floats
     valid: npt.NDArray[np.bool_]
     activity: npt.NDArray[np.uint8]
+
+    def rows(self, index: npt.NDArray[np.int64]) -> Poses:
+        """The poses of some rows."""
+        return Poses(*(getattr(self, part.name)[index] for part in fields(self)))
+
+    def with_sides_exchanged(self, rows: npt.NDArray[np.bool_]) -> Poses:
+        """The poses with left and right joints exchanged in some rows."""
+        order = skeleton("mpi_28" if self.pixels.shape[1] == TRAINING_JOINTS else "mpi_17").mirrored
+        parts = {name: getattr(self, name).copy() for name in ("pixels", "metric", "universal")}
+        for part in parts.values():
+            part[rows] = part[rows][:, order]
+        return replace(self, **parts)
 
 
 def training_size(path: Path) -> tuple[tuple[int, ...], int]:

@@ -11,6 +11,7 @@ Source of the layout and of the rules: liruilong940607/OCHumanApi.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mhbench.datasets.image_blocks import ImageSet, block_items, block_table, chosen_splits
@@ -54,7 +55,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
     Raises:
         MissingInputError: there is no such folder.
-        InputError: it holds no annotations of this data set, or they are damaged.
+        InputError: it holds no annotations of this data set.
         UsageError: a split, sequence (they are named as the splits) or camera does not exist.
     """
     files = _files(raw)
@@ -66,8 +67,8 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         )
     found = []
     for split in chosen_splits(selection, tuple(files), tuple(files)):
-        people = _people(files[split], split)
-        found += block_items(split, files[split].relative_to(raw).as_posix(), people.image_id, selection)
+        path = files[split].relative_to(raw).as_posix()
+        found += block_items(split, path, partial(_people, files[split], split), selection)
     return sorted(found, key=lambda item: (item.split, item.name))
 
 

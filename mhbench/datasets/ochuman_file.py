@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.coco_people import ImagePeople, image_people
-from mhbench.datasets.raw.json_files import read_json
+from mhbench.datasets.raw.json_files import Pixel, Size, read_json
 from mhbench.errors import InputError
 from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
@@ -44,22 +44,22 @@ class _Mask(msgspec.Struct):
 
 
 class _Person(msgspec.Struct):
-    bbox: tuple[float, float, float, float]
-    keypoints: list[float] | None
+    bbox: tuple[Pixel, Pixel, Pixel, Pixel]
+    keypoints: list[Pixel] | None
     segms: _Mask | None
     max_iou: float
 
 
 class _Image(msgspec.Struct):
     file_name: str
-    width: int
-    height: int
+    width: Size
+    height: Size
     annotations: list[_Person]
 
 
 class _File(msgspec.Struct):
     keypoint_names: list[str]
-    keypoint_visible: dict[str, int]
+    keypoint_visible: dict[str, Annotated[int, msgspec.Meta(ge=0, le=255)]]
     images: list[_Image]
 
 
@@ -165,7 +165,7 @@ def _joint_order(path: Path, content: _File) -> list[int]:
 
 def _flags_of(path: Path, content: _File) -> npt.NDArray[np.uint8]:
     """(N,) flags by the number that stands for them in the file."""
-    if content.keypoint_visible.keys() != SIGHTS.keys() or min(content.keypoint_visible.values()) < 0:
+    if content.keypoint_visible.keys() != SIGHTS.keys():
         raise InputError(
             f"{path}: unknown ways of being visible - at $.keypoint_visible",
             expected=f"numbers for: {', '.join(SIGHTS)}",

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from mhbench.cameras import Camera
-from mhbench.datasets.raw.json_files import decode_json, read_json
+from mhbench.datasets.raw.json_files import Size, decode_json, read_json
 from mhbench.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class _CameraName(msgspec.Struct):
 
 
 class _Camera(msgspec.Struct):
-    resolution: tuple[int, int]
+    resolution: tuple[Size, Size]
     K: tuple[_Row, _Row, _Row]
     distortion: tuple[float, float, float, float, float] = msgspec.field(name="distCoef")
     R: tuple[_Row, _Row, _Row]

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.archives import MEMBER_LIMIT, Member, read_members, tar_members
-from mhbench.datasets.raw.json_files import decode_json, read_bytes
+from mhbench.datasets.raw.json_files import Integer, decode_json, read_bytes
 from mhbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ _FURTHEST: Final = 1e6  # cm; the dome is 5.5 m wide, so this is no measurement
 
 
 class _Body19(msgspec.Struct, rename={"joints": "joints19"}):
-    id: int
+    id: Integer
     joints: list[float]
 
 
 class _Body15(msgspec.Struct, rename={"joints": "joints15"}):
-    id: int
+    id: Integer
     joints: list[float]
 
 

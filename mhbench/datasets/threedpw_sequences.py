@@ -37,6 +37,7 @@ _PER_ACTOR: Final = ("poses", "trans", "betas", "jointPositions", "poses2d", "ca
 _KEYS: Final = ("genders", *_PER_ACTOR, "cam_poses", "cam_intrinsics", _IMAGES)
 # the readme of the data set spells two keys in another way than the files
 _ALSO: Final = {"gender": "genders", "poses2D": "poses2d"}
+_FURTHEST: Final = 1e5  # metres, radians or pixels; nothing filmed is 100 km away
 _OBLIQUE: Final = 1e-3  # by which R Rᵀ may miss the identity
 
 
@@ -216,9 +217,11 @@ def _array(path: Path, name: str, value: object, meaning: str, shape: tuple[int 
     if not fits:
         raise _differs(path, f"{name} has shape {array.shape}", meaning)
     numbers = array.astype(np.float64)
-    if not np.isfinite(numbers).all():
-        place = [int(axis[0]) for axis in np.nonzero(~np.isfinite(numbers))]
-        raise _differs(path, f"{name} holds a NaN or an infinity at {place}", "finite numbers")
+    far = ~(np.abs(numbers) < _FURTHEST)
+    if far.any():
+        place = [int(axis[0]) for axis in np.nonzero(far)]
+        what = f"{name} holds a NaN or a value of {_FURTHEST:g} or more at {place}"
+        raise _differs(path, what, "metres, radians and pixels")
     return numbers
 
 
@@ -250,14 +253,14 @@ def _cameras(
         meaning = f"({frames}, 4, 4), as {_IMAGES} has {frames} frames"
         raise _differs(path, f"cam_poses has shape {matrices.shape}", meaning)
     matrices = matrices.astype(np.float64)
-    finite = np.isfinite(matrices).all(axis=(1, 2))
+    finite = np.all(np.abs(matrices) < _FURTHEST, axis=(1, 2))
     known = np.where(finite[:, None, None], matrices, 0)
     R = known[:, :3, :3]
     off = np.abs(np.einsum("nij,nkj->nik", R, R) - np.eye(3)).max(axis=(1, 2), initial=0)
     rigid = (off < _OBLIQUE) & (np.linalg.det(R) > 0) & np.all(known[:, 3] == [0, 0, 0, 1], axis=1)
     wrong = np.flatnonzero(~rigid & aligned.any(axis=0))
     if len(wrong):
-        fault = "no rigid motion" if finite[wrong[0]] else "NaN or infinity"
+        fault = "no rigid motion" if finite[wrong[0]] else f"NaN or a value of {_FURTHEST:g} or more"
         raise _differs(
             path,
             f"cam_poses[{wrong[0]}] holds {fault}, but campose_valid says that this camera is aligned",

@@ -49,9 +49,7 @@ def swapped_sides(table: PredictionTable) -> PredictionTable | None:
     """Left and right joints exchanged."""
     if table.skeleton is None or not skeleton(table.skeleton).pairs:
         return None
-    order = np.arange(len(skeleton(table.skeleton)))
-    for left, right in skeleton(table.skeleton).pairs:
-        order[[left, right]] = right, left
+    order = skeleton(table.skeleton).mirrored
     return replace(
         table,
         persons={

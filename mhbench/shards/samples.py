@@ -117,9 +117,7 @@ def moved_centres(
     pixels = np.full(joints2d.shape, np.nan)
     pixels[seen.person, seen.joint] = transform.apply(joints2d[seen.person, seen.joint])
     if transform.mirrored:
-        swapped = np.arange(grid.channels)
-        for left, right in skeleton(frame.info.skeleton).pairs:
-            swapped[[left, right]] = right, left
+        swapped = skeleton(frame.info.skeleton).mirrored
         pixels, joints3d = pixels[:, swapped], joints3d[:, swapped]
     moved = replace(grid, height=transform.height, width=transform.width)
     wanted = frame.grid(joints).joints

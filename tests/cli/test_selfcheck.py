@@ -89,7 +89,7 @@ def test_a_partial_conversion_differs_and_gives_1(samples, tmp_path):
 
 
 def test_another_manifest_gives_1(converted, monkeypatch):
-    monkeypatch.setattr("mhbench.conversion.certificates.conversion_hash", lambda _: "0" * 64)
+    monkeypatch.setattr("mhbench.conversion.certificates.conversion_hash", lambda *_: "0" * 64)
     code, told, certificate = selfcheck("crowdpose", converted)
     assert (code, certificate["manifest_is_current"]) == (1, False)
     assert "convert again" in told

@@ -24,7 +24,7 @@ from mhbench.shards import open_shards, read_index, verify
 def registered(monkeypatch):
     monkeypatch.setitem(fake_dataset.DATASETS, "fake", "fake_dataset")
     monkeypatch.setattr("mhbench.conversion.pipeline.dataset_manifest", lambda _: fake_dataset.manifest())
-    monkeypatch.setattr("mhbench.conversion.pipeline.conversion_hash", lambda _: "1" * 64)
+    monkeypatch.setattr("mhbench.conversion.pipeline.conversion_hash", lambda *_: "1" * 64)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def registered(monkeypatch):
     monkeypatch.setitem(fake_dataset.DATASETS, "fake", "fake_dataset")
     for module in ("mhbench.conversion.pipeline", "mhbench.conversion.heatmap_rewriting"):
         monkeypatch.setattr(f"{module}.dataset_manifest", lambda _: fake_dataset.manifest())
-        monkeypatch.setattr(f"{module}.conversion_hash", lambda _: "1" * 64)
+        monkeypatch.setattr(f"{module}.conversion_hash", lambda *_: "1" * 64)
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_heatmaps_made_late_keep_the_rules_of_the_conversion(raw, tmp_path, monk
     shards = run(raw, tmp_path / "again", "none")
     assert rewrite(shards, "peaks", allow_outside_grid=True).rewritten == 3
     shards = run(raw, tmp_path / "changed", "none")
-    monkeypatch.setattr("mhbench.conversion.heatmap_rewriting.conversion_hash", lambda _: "2" * 64)
+    monkeypatch.setattr("mhbench.conversion.heatmap_rewriting.conversion_hash", lambda *_: "2" * 64)
     assert "manifest has changed" in str(rewrite(shards, "peaks"))
 
 

@@ -14,6 +14,7 @@ from mhbench.errors import InputError, UnsafeInputError, UsageError
 from mhbench.frames import JointFlag, concatenate
 from mhbench.metrics import keypoint_ap
 from mhbench.shards import layout, open_shards
+from mhbench.shards.index import read_index
 from mhbench.shards.tables import open_file
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.crowdpose import write
@@ -297,7 +298,12 @@ def test_crowdpose_wrong_selections_name_what_there_is(tree):
     [
         ([image(), image()], [], "two images have the id 100001 - at $.images[1].id"),
         ([image()], [person(), person(5)], "there is no image 5 - at $.annotations[1].image_id"),
-        ([image(width=0)], [], "0 x 240 pixels - at $.images[0]"),
+        ([image(width=0)], [], ">= 1 - at $.images[0].width"),
+        ([image(height=2**40)], [], "<= 1000000 - at $.images[0].height"),
+        ([image(), image(id=2**80)], [], "- at $.images[1].id"),
+        ([image(id=-1)], [], "the id -1 - at $.images[0].id"),
+        ([image()], [person(number=2**70)], "- at $.annotations[0].id"),
+        ([image()], [person(keypoints=[1e30, 2, 2] * 14)], "<= 1000000.0 - at $.annotations[0].keypoints[0]"),
         ([image()], [person(v=(3,) * 14)], "v is 3 - at $.annotations[0].keypoints[2]"),
         ([image()], [person(keypoints=[1, 2, 2] * 17)], "51 numbers - at $.annotations[0].keypoints"),
         ([image()], [person(bbox=[1, 2, 3])], "- at $.annotations[0].bbox"),
@@ -309,7 +315,7 @@ def test_crowdpose_wrong_selections_name_what_there_is(tree):
 def test_crowdpose_faults_are_named_with_their_place(tmp_path, images, people, words):
     raw = by_hand(tmp_path, images, people)
     with pytest.raises(InputError) as caught:
-        crowdpose.items(raw, Selection())
+        read_split(raw)
     assert "crowdpose_val.json" in caught.value.what
     assert words in caught.value.what
     assert caught.value.expected
@@ -322,15 +328,22 @@ def test_crowdpose_faults_are_named_with_their_place(tmp_path, images, people, w
 def test_crowdpose_a_file_name_cannot_leave_the_folder(tmp_path):
     raw = by_hand(tmp_path, [image(file_name="../../etc/passwd")], [])
     with pytest.raises(UnsafeInputError, match="outside its folder"):
-        crowdpose.items(raw, Selection())
+        read_split(raw)
 
 
-def test_crowdpose_cut_files_say_so(tree):
+def test_crowdpose_cut_files_say_so_and_cost_only_their_split(tree, tmp_path):
     raw = tree()
     path = raw / "json" / "crowdpose_val.json"
-    path.write_text(path.read_text()[:1000])
+    whole = path.read_text()
+    path.write_text(whole[:1000])
     with pytest.raises(InputError, match="ends in the middle"):
-        crowdpose.items(raw, Selection(splits=("val",)))
+        read_split(raw)
+    report = convert("crowdpose", raw, tmp_path, engine="serial")
+    assert list(report.failures) == ["val/crowdpose_val"]  # and the other splits are converted
+    assert {name.partition("/")[0] for name in report.results} == {"train", "test"}
+    path.write_text(whole)
+    assert not convert("crowdpose", raw, tmp_path, engine="serial").failures
+    assert not read_index(tmp_path / "crowdpose").failed
 
 
 def test_crowdpose_trap_1_num_keypoints_is_never_recomputed(tmp_path, samples):

@@ -9,6 +9,7 @@ import pytest
 from cdflib.cdfwrite import CDF
 from dataset_contract import DatasetContract
 
+from mhbench.conversion.certificates import check_conversion
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import human36m
 from mhbench.datasets.human36m_metadata import CAMERAS, metadata_path, read_metadata
@@ -259,6 +260,42 @@ def test_human36m_trap_2_shifted_takes_are_left_out_by_name(tmp_path):
     present = {item.keys["stem"] for item in human36m.items(tmp_path, Selection())}
     assert {"Greeting", "Greeting 1", "SittingDown", "SittingDown 1", "Waiting", "Waiting 1"} <= present
     assert empty == [f"{name}.{camera}" for name in shifted for camera in CAMERAS]
+
+
+def test_human36m_trap_2_shifted_takes_are_moved_by_name(tmp_path):
+    switched = Selection(corrections=("human36m_shifted_takes",))
+    for tree, kinds in (("official", KINDS), ("renamed", KINDS[1:])):  # world and camera poses
+        raw = tmp_path / tree
+        make(raw, people=23, frames=1, tree=tree, kinds=kinds)
+        moved = set()
+        for item in human36m.items(raw, switched):
+            before, after = (human36m.read(raw, item, one)[0] for one in (Selection(), switched))
+            off = after.persons["joints3d"] - before.persons["joints3d"]
+            if not off.any():
+                np.testing.assert_array_equal(after.persons["joints2d"], before.persons["joints2d"])
+                continue
+            moved.add(item.keys["stem"])
+            world = np.einsum("ij,pni->pnj", after.frames["R"][0], off)
+            np.testing.assert_allclose(world, np.broadcast_to([-0.2, 0, 0], world.shape), atol=1e-6)
+            pixels = after.camera(0).project(after.persons["joints3d"])
+            np.testing.assert_allclose(after.persons["joints2d"], pixels, atol=1e-3)
+            assert "PosePile" in human36m.read(raw, item, switched)[1][-1].reason
+        assert moved == {"Greeting", "SittingDown 1", "Waiting 1"}
+
+
+def test_corrected_shards_are_another_ground_truth(tmp_path):
+    make(tmp_path / "raw", people=2, frames=1)
+    hashes = []
+    for names in ((), ("human36m_shifted_takes",)):
+        out = tmp_path / f"out{len(names)}"
+        report = convert("human36m", tmp_path / "raw", out, Selection(corrections=names), engine="serial")
+        assert not report.failures
+        assert check_conversion("human36m", out).manifest_is_current
+        hashes.append(open_shards(out).gt_sha256())
+    assert hashes[0] != hashes[1]
+    for wrong in (Selection(corrections=("human36m_corrupt_video",)), Selection(exclusions=("nonsense",))):
+        with pytest.raises(UsageError, match="there is no"):
+            convert("human36m", tmp_path / "raw", tmp_path / "out", wrong, engine="serial")
 
 
 def test_human36m_trap_3_videos_and_poses_differ_in_length(tmp_path):

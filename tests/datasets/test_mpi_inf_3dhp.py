@@ -342,6 +342,26 @@ def test_mpi_inf_3dhp_trap_4_rows_with_swapped_sides_are_left_out_by_name(tmp_pa
     assert read_one(tmp_path, Selection(cameras=("4",)))[0].frame_count == 5900
 
 
+def test_mpi_inf_3dhp_trap_4_swapped_sides_are_exchanged_by_name(tmp_path):
+    many_rows(tmp_path, 5900, "S4/Seq2")
+    switched = Selection(cameras=("4",), corrections=("mpi_inf_3dhp_swapped_sides",))
+    before, (after, (note,)) = read_one(tmp_path, Selection(cameras=("4",)))[0], read_one(tmp_path, switched)
+    assert "vegesm" in note.reason
+    bones = skeleton("mpi_28")
+    rows = (before.frames["index"] >= 3759) & (before.frames["index"] < 5853)
+    for old, new in (
+        (before.persons, after.persons),
+        (before.sets["universal"].columns, after.sets["universal"].columns),
+    ):
+        for name in {"joints2d", "joints3d"} & old.keys():
+            np.testing.assert_array_equal(new[name][~rows], old[name][~rows])
+            left, right = (new[name][rows, bones.index(f"{side}_wrist")] for side in ("left", "right"))
+            np.testing.assert_array_equal(left, old[name][rows, bones.index("right_wrist")])
+            np.testing.assert_array_equal(right, old[name][rows, bones.index("left_wrist")])
+            head = bones.index("head_top")
+            np.testing.assert_array_equal(new[name][:, head], old[name][:, head])
+
+
 def test_mpi_inf_3dhp_trap_5_the_release_of_the_test_set_shows_in_its_hash(tmp_path):
     hashes = []
     for name, knee in (("old", 0.0), ("new", 5.0)):

@@ -298,7 +298,7 @@ def test_ochuman_a_wrong_split_is_named(tree):
 def test_ochuman_faults_of_the_native_form_are_named(tmp_path, people, changes, words):
     raw = write_native(tmp_path, people, **changes)
     with pytest.raises(InputError) as caught:
-        ochuman.items(raw, Selection())
+        read_split(raw)
     assert "ochuman.json" in caught.value.what
     assert words in caught.value.what
     assert words in ochuman.inventory(raw)[0].detail

@@ -10,13 +10,13 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.archives import confined
-from mhbench.datasets.raw.json_files import read_json
+from mhbench.datasets.raw.json_files import Integer, Pixel, Size, read_json
 from mhbench.errors import InputError
 from mhbench.frames import JointFlag
 
@@ -83,19 +83,19 @@ class ImagePeople:
 
 
 class _Image(msgspec.Struct):
-    id: int
+    id: Integer
     file_name: str
-    width: int
-    height: int
+    width: Size
+    height: Size
     crowd_index: float | None = msgspec.field(default=None, name="crowdIndex")
 
 
 class _Person(msgspec.Struct):
-    id: int
-    image_id: int
-    bbox: tuple[float, float, float, float]
-    keypoints: list[float]
-    num_keypoints: int
+    id: Integer
+    image_id: Integer
+    bbox: tuple[Pixel, Pixel, Pixel, Pixel]
+    keypoints: list[Pixel]
+    num_keypoints: Annotated[int, msgspec.Meta(ge=0, le=100)]
     category_id: Literal[1] = 1
     iscrowd: Literal[0, 1] = 0
     area: float | None = None
@@ -166,7 +166,7 @@ def image_people(
         persons: the person columns.
 
     Raises:
-        InputError: an id is negative, is there twice or is none of the images; a size makes no image.
+        InputError: an id is negative, is there twice or is none of the images.
         UnsafeInputError: a file name leaves the folder of the images.
     """
     ids = np.array([one[0] for one in images], dtype=np.int64)
@@ -198,12 +198,12 @@ def image_people(
 def _check_images(
     where: str, images: Sequence[tuple[int, str, int, int]], ids: Integers, order: Integers
 ) -> None:
-    for row, (number, name, width, height) in enumerate(images):
+    for row, (number, name, _, _) in enumerate(images):
         confined(name, where)
-        if number < 0 or min(width, height) < 1:
+        if number < 0:
             raise InputError(
-                f"{where}: image {number} has {width} x {height} pixels - at $.images[{row}]",
-                expected="an id of at least 0 and a size in pixels",
+                f"{where}: an image has the id {number} - at $.images[{row}].id",
+                expected="ids of at least 0",
                 action=_ACTION,
             )
     again = np.flatnonzero(np.diff(ids[order]) == 0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Kind = TypeVar("Kind")
+
+# what arrays can hold: a number beyond them is a fault of the file, and is told with its JSON path
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=10**6)]  # width or height of an image, px
+Pixel = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]  # of a joint, or a side of a box
 
 FILE_LIMIT: Final = 2 << 30  # bytes; an official annotation file is below 1 GB, and it is read as a whole
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
