@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.datasets.image_blocks import ImageSet, block_items, block_table, chosen_splits
+from mhbench.datasets.image_blocks import ImageSet, block_table, chosen_splits, split_items
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.raw.coco_people import ImagePeople, read_coco_people
 from mhbench.errors import InputError, MissingInputError, UsageError
@@ -80,7 +80,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
     for split in chosen_splits(selection, tuple(files), default):
         path = files[split][0]
         read_split = partial(read_coco_people, path, JOINTS)
-        found += block_items(split, path.relative_to(raw).as_posix(), read_split, selection)
+        found += split_items(split, path.relative_to(raw).as_posix(), read_split, selection)
     return sorted(found, key=lambda item: (item.split, item.name))
 
 

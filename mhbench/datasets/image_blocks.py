@@ -56,15 +56,8 @@ def chosen_splits(selection: Selection, available: Sequence[str], default: Seque
     return chosen_names("sequence", selection.sequences or tuple(selection.frame_lists), wanted)
 
 
-def block_items(split: str, file: str, read: Callable[[], ImagePeople], selection: Selection) -> list[Item]:
-    """The blocks of one split; a damaged file is one item, and reading it tells what is wrong.
-
-    Args:
-        split: its name.
-        file: its annotation file, relative to the raw root.
-        read: reads the images and people of the split.
-        selection: blocks without a number of the split's frame list, if there is one, are left out.
-    """
+def split_items(split: str, file: str, read: Callable[[], ImagePeople], selection: Selection) -> list[Item]:
+    """The blocks of one split (see `block_items`); a damaged file is one item, which `read` will refuse."""
     try:
         image_id = read().image_id
     except InputError:
@@ -72,6 +65,18 @@ def block_items(split: str, file: str, read: Callable[[], ImagePeople], selectio
         return [
             Item(name=PurePosixPath(file).stem, split=split, files=(file,), frames_available=0, keys=keys)
         ]
+    return block_items(split, file, image_id, selection)
+
+
+def block_items(split: str, file: str, image_id: npt.NDArray[np.int64], selection: Selection) -> list[Item]:
+    """The blocks of one split.
+
+    Args:
+        split: its name.
+        file: its annotation file, relative to the raw root.
+        image_id: (F,) ascending.
+        selection: blocks without a number of the split's frame list, if there is one, are left out.
+    """
     listed = np.array(selection.frame_lists.get(split, ()), dtype=np.int64)
     found = []
     for begin in range(0, len(image_id), BLOCK):

@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 import msgspec
 
-from mhbench.datasets.choosing import correction_manifests
 from mhbench.manifests import manifest_hash, read_manifest
 
 
@@ -61,6 +60,8 @@ TEXTS: Final = ("title", "about", "licence", "source", "citation", "needs", "kno
 
 def conversion_hash(name: str, corrections: Sequence[str] = ()) -> str:
     """Hash of what a data set's manifest and the corrections that are named decide about its shards."""
+    from mhbench.datasets.choosing import correction_manifests  # noqa: PLC0415 - loads numpy
+
     whole = manifest_hash(f"datasets/{name}", TEXTS)
     for one in correction_manifests(corrections, name):
         content = msgspec.json.encode((whole, one.frames, one.correction), order="deterministic")

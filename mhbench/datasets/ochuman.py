@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mhbench.datasets.image_blocks import ImageSet, block_items, block_table, chosen_splits
+from mhbench.datasets.image_blocks import ImageSet, block_table, chosen_splits, split_items
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.ochuman_file import VAL_IMAGES, read_ochuman
 from mhbench.datasets.raw.coco_people import ImagePeople, read_coco_people
@@ -68,7 +68,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
     found = []
     for split in chosen_splits(selection, tuple(files), tuple(files)):
         path = files[split].relative_to(raw).as_posix()
-        found += block_items(split, path, partial(_people, files[split], split), selection)
+        found += split_items(split, path, partial(_people, files[split], split), selection)
     return sorted(found, key=lambda item: (item.split, item.name))
 
 
