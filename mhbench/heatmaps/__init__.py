@@ -24,6 +24,7 @@ _HOME: Final = {
     "to_camera": "camera_space",
     "place": "camera_space",
     "render_batch": "rendering_torch",
+    "BatchBuffer": "rendering_torch",
     "render_sparse_batch": "rendering_torch",
     "peaks_batch": "decoding_torch",
     "joint_maps": "flat_maps",

@@ -1,7 +1,8 @@
 """Peaks on any device torch knows: the same peaks as `decoding.py`, in the same order.
 
-One pass over the volume finds the voxels that reach the threshold; the neighbours are looked up for those
-alone, so nothing of the volume's size is made beside it.
+One pass over the volume finds the largest value of each row of voxels; the voxels of the rows that reach the
+threshold are looked at, and the neighbours of those of them that do. Beside the volume only what reaches the
+threshold takes memory, and a device is waited for three times.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from mhbench.errors import ShapeError
 from mhbench.heatmaps.decoding import check_rule
 
-_BLOCK: Final = 2**25  # voxels looked at together: bounds the memory where everything passes the threshold
+_TOGETHER: Final = 2**24  # values looked at together: bounds the memory where everything passes the threshold
 
 
 def peaks_batch(
@@ -49,50 +50,54 @@ def peaks_batch(
     kind = np.float64 if volume.dtype == torch.float64 else np.float32
     lowest = float(np.nextafter(kind(threshold), kind(np.inf)) if strict else kind(threshold))
     flat = volume.contiguous().view(-1)
-    found = []
-    for start in range(0, len(flat), _BLOCK):
-        block = _widened(flat[start : start + _BLOCK])
-        index = torch.nonzero(block >= lowest).view(-1) + start
-        for step in _steps(neighbours):
-            index = index[_at_least(flat, index, volume.shape[2:], step, strict=strict)]
-        found.append(index)
-    index = torch.cat(found) if found else torch.zeros(0, dtype=torch.int64, device=volume.device)
+    steps = _steps(neighbours).to(volume.device)
+    reaching = _reaching(flat, volume.shape[-1], lowest)
+    index = torch.cat(
+        [
+            some[_is_peak(flat, some, volume.shape[2:], steps, strict=strict)]
+            for some in reaching.split(max(_TOGETHER // len(steps), 1))
+        ]
+    )
     places = torch.stack(torch.unravel_index(index, volume.shape), dim=1)
     return places, flat[index].float()
 
 
-def _steps(neighbours: int) -> list[tuple[int, int, int]]:
-    """Steps (dz, dy, dx) to the neighbours; those in the row come first and refuse most candidates."""
+def _reaching(flat: torch.Tensor, columns: int, lowest: float) -> torch.Tensor:
+    """Ascending indices of the values that are at least `lowest`."""
+    if not len(flat):
+        return torch.zeros(0, dtype=torch.int64, device=flat.device)
+    lines = flat.view(-1, columns)
+    # not below: the largest value of a row with NaN is NaN, and other voxels of that row may be peaks
+    rows = torch.nonzero(~(_widened(lines.amax(dim=1)) < lowest)).view(-1)
+    found = []
+    for some in rows.split(max(_TOGETHER // columns, 1)):
+        row, column = torch.nonzero(_widened(lines[some]) >= lowest, as_tuple=True)
+        found.append(some[row] * columns + column)
+    return torch.cat(found)
+
+
+def _steps(neighbours: int) -> torch.Tensor:
+    """(neighbours, 3) steps dz, dy, dx."""
     farthest = 1 if neighbours == 6 else 3
-    return [
-        (dz, dy, dx)
-        for dz, dy, dx in itertools.product((0, -1, 1), repeat=3)
-        if 1 <= abs(dz) + abs(dy) + abs(dx) <= farthest
-    ]
+    around = itertools.product((-1, 0, 1), repeat=3)
+    return torch.tensor([step for step in around if 1 <= sum(map(abs, step)) <= farthest])
 
 
-def _at_least(
-    flat: torch.Tensor,
-    index: torch.Tensor,
-    sizes: torch.Size,
-    step: tuple[int, int, int],
-    *,
-    strict: bool,
+def _is_peak(
+    flat: torch.Tensor, index: torch.Tensor, sizes: torch.Size, steps: torch.Tensor, *, strict: bool
 ) -> torch.Tensor:
-    """Whether each voxel is greater than (or as great as) its neighbour one step away."""
+    """(N,) whether each voxel is greater than (or as great as) all its neighbours."""
     depth_bins, rows, columns = sizes
-    inside = torch.ones_like(index, dtype=torch.bool)
-    for size, stride, move in zip(
-        (depth_bins, rows, columns), (rows * columns, columns, 1), step, strict=True
-    ):
-        if move:
-            place = index // stride % size + move
-            inside &= (place >= 0) & (place < size)
-    offset = (step[0] * rows + step[1]) * columns + step[2]
-    value = _widened(flat[index])
-    other = _widened(flat[torch.where(inside, index + offset, index)])
+    inside = torch.ones((), dtype=torch.bool, device=index.device)
+    strides = (rows * columns, columns, 1)
+    for size, stride, step in zip((depth_bins, rows, columns), strides, steps.T, strict=True):
+        place = index // stride % size + step[:, None]
+        inside = inside & (place >= 0) & (place < size)
+    offsets = (steps[:, 0] * rows + steps[:, 1]) * columns + steps[:, 2]
+    other = _widened(flat[torch.where(inside, index + offsets[:, None], index)])
     other = torch.where(inside, other, torch.zeros_like(other))
-    return value > other if strict else value >= other
+    value = _widened(flat[index])
+    return torch.all(value > other if strict else value >= other, dim=0)
 
 
 def _widened(values: torch.Tensor) -> torch.Tensor:

@@ -1,15 +1,17 @@
 """Centres -> volumes on any device torch knows, the same bits as `rendering.py`.
 
-Values come from the same table and the largest one wins, which no order of execution can change.
+Values come from the same table and the largest one wins, which no order of execution can change. Nothing
+here waits for the device but the check of the centres.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from mhbench.errors import ShapeError
+from mhbench.errors import ShapeError, UsageError
 from mhbench.heatmaps.rendering import gaussian
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def render_batch(
         centres: (N, 4) integers: channel, depth bin, row, column; parts outside the grid are left out.
         frame: (N,) integers: the frame 0 .. `frames` - 1 of each centre.
         frames: number of frames B.
-        out: volume to overwrite, (B, J, D, H', W') float32, contiguous, on the same device.
+        out: volume to overwrite, (B, J, D, H', W') float32, contiguous, on the same device. For batch after
+            batch `BatchBuffer` is faster: it does not clear everything.
 
     Returns:
         (B, J, D, H', W') float32 in [0, 1]; `out` if it was given. Equal to `render` frame by frame.
@@ -50,9 +53,43 @@ def render_batch(
         )
     else:
         volume = out.zero_()
-    index, values = _voxels(grid, centres, frame)
-    volume.view(-1).scatter_reduce_(0, index, values, "amax")
+    _draw(volume, *_voxels(grid, centres, frame))
     return volume
+
+
+class BatchBuffer:
+    """Memory for batch after batch: clears what the last batch touched instead of everything.
+
+    Args:
+        grid: the grid of all frames.
+        frames: most frames of a batch.
+        device: where the memory and all centres are.
+    """
+
+    def __init__(self, grid: Grid, frames: int, device: torch.device | str = "cpu") -> None:
+        self.grid = grid
+        self._volumes = torch.zeros((frames, *grid.shape), dtype=torch.float32, device=device)
+        self._touched = torch.zeros(0, dtype=torch.int64, device=device)
+
+    def render(self, grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int) -> torch.Tensor:
+        """The volumes that `render_batch` gives, valid until the next call; do not write to them.
+
+        Raises:
+            ShapeError: the centres do not fit the grid.
+            UsageError: the grid is another one (the sigma may differ), or the batch is too large.
+        """
+        if replace(grid, sigma=self.grid.sigma) != self.grid or frames > len(self._volumes):
+            raise UsageError(
+                f"the buffer does not fit {frames} frames of {grid}",
+                expected=f"at most {len(self._volumes)} frames of {self.grid}",
+                action="make one buffer for each grid and size of batch",
+            )
+        _check(grid, centres, frame, frames)
+        self._volumes.view(-1)[self._touched] = 0
+        index, values, inside = _voxels(grid, centres, frame)
+        _draw(self._volumes, index, values, inside)
+        self._touched = index.reshape(-1)
+        return self._volumes[:frames]
 
 
 def render_sparse_batch(
@@ -67,14 +104,19 @@ def render_sparse_batch(
         ShapeError: the centres do not fit the grid.
     """
     _check(grid, centres, frame, frames)
-    index, values = _voxels(grid, centres, frame)
-    unique, place = torch.unique(index, return_inverse=True)
+    index, values, inside = _voxels(grid, centres, frame)
+    unique, place = torch.unique(index[inside], return_inverse=True)
     largest = torch.zeros(len(unique), dtype=torch.float32, device=centres.device)
-    return unique, largest.scatter_reduce_(0, place, values, "amax")
+    return unique, largest.scatter_reduce_(0, place, values[inside], "amax")
 
 
-def _voxels(grid: Grid, centres: torch.Tensor, frame: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Flat index and value of every voxel of every Gaussian, those outside the grid left out."""
+def _voxels(
+    grid: Grid, centres: torch.Tensor, frame: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(N, side, side, side) flat index, value and whether it is in the grid, of all voxels of all Gaussians.
+
+    The index of a voxel outside is that of the nearest one inside.
+    """
     device = centres.device
     channels, *sizes = grid.shape
     radius = grid.radius
@@ -87,10 +129,19 @@ def _voxels(grid: Grid, centres: torch.Tensor, frame: torch.Tensor) -> tuple[tor
         place = (rows[:, axis + 1, None] + steps).reshape(
             -1, *(2 * radius + 1 if k == axis else 1 for k in range(3))
         )
-        inside = inside & (place >= 0) & (place < size)
-        index = index * size + place
+        within = place.clamp(0, size - 1)
+        inside = inside & (place == within)
+        index = index * size + within
     values = torch.tensor(gaussian(grid.sigma, radius), device=device).expand(index.shape)
-    return index[inside], values[inside]
+    return index, values, inside
+
+
+def _draw(volumes: torch.Tensor, index: torch.Tensor, values: torch.Tensor, inside: torch.Tensor) -> None:
+    """The larger of each voxel and its values; voxels outside draw 0, which changes nothing."""
+    drawn = torch.where(inside, values, torch.zeros_like(values)).reshape(-1)
+    # as integers: the bits of floats from 0 on are in their order, and a GPU has no maximum of floats
+    whole = volumes.view(-1).view(torch.int32)
+    whole.scatter_reduce_(0, index.reshape(-1), drawn.view(torch.int32), "amax")
 
 
 def _check(grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int) -> None:

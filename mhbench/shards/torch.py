@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from mhbench.heatmaps import Grid
+    from mhbench.heatmaps.rendering_torch import BatchBuffer
     from mhbench.shards.augmentation import Transform
     from mhbench.shards.single_frame import Frame
 
@@ -62,16 +63,27 @@ class Batch:
         """The batch in page-locked memory, from which copies to a GPU run beside its work."""
         return self._each(lambda tensor: tensor.pin_memory())
 
-    def volumes(self, *, sigma: float | None = None, out: torch.Tensor | None = None) -> torch.Tensor:
+    def volumes(
+        self, *, sigma: float | None = None, out: torch.Tensor | BatchBuffer | None = None
+    ) -> torch.Tensor:
         """(B, J, D, H', W') float32 heatmaps, rendered on the device of the centres.
 
         Args:
             sigma: width of the Gaussians in voxels; by default the data set's.
-            out: memory to use again.
-        """
-        from mhbench.heatmaps.rendering_torch import render_batch  # noqa: PLC0415 - loads torch
+            out: memory to use again: a volume, which is cleared as a whole, or (for batch after batch) a
+                `BatchBuffer` of `grid`, which clears what the last batch touched.
 
-        return render_batch(self._with(sigma), self.centres, self.frame, len(self.frames), out)
+        Raises:
+            ShapeError: `out` does not fit.
+            UsageError: the buffer is of another grid, or too small.
+        """
+        from mhbench.heatmaps.rendering_torch import (  # noqa: PLC0415 - loads torch
+            BatchBuffer,
+            render_batch,
+        )
+
+        what = (self._with(sigma), self.centres, self.frame, len(self.frames))
+        return out.render(*what) if isinstance(out, BatchBuffer) else render_batch(*what, out)
 
     def voxels(self, *, sigma: float | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The non-zero voxels of `volumes`: (M,) int64 flat indices, ascending, and (M,) float32 values."""

@@ -42,7 +42,7 @@ def test_all_rules_find_what_the_processor_finds(device, name, data):
 
 def test_long_volumes_are_searched_block_by_block(monkeypatch):
     volumes = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-    monkeypatch.setattr(mhbench.heatmaps.decoding_torch, "_BLOCK", 17)
+    monkeypatch.setattr(mhbench.heatmaps.decoding_torch, "_TOGETHER", 17)
     found = peaks_batch(torch.from_numpy(volumes))
     assert np.array_equal(found[0].numpy(), on_processor(volumes, PEAK_RULES["validation"])[0])
 

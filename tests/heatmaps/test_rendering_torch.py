@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mhbench.errors import ShapeError
+from mhbench.errors import ShapeError, UsageError
 from mhbench.heatmaps import Grid, render, render_sparse
-from mhbench.heatmaps.rendering_torch import render_batch, render_sparse_batch
+from mhbench.heatmaps.rendering_torch import BatchBuffer, render_batch, render_sparse_batch
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
@@ -51,6 +51,27 @@ def test_memory_is_used_again_and_holds_nothing_of_the_last_batch():
     found = render_batch(grid, *packed([[(1, 3, 4, 5)]]), out=out)
     assert found.data_ptr() == out.data_ptr()
     assert np.array_equal(found[0].numpy(), render(grid, np.array([[1, 3, 4, 5]], dtype=np.int16)))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@given(st.lists(st.tuples(batches(), st.sampled_from([1.0, 2.0])), max_size=4))
+@settings(max_examples=15)
+def test_a_buffer_holds_nothing_of_the_batches_before(device, rounds):
+    buffer = BatchBuffer(small(), 3, device)
+    for frames, sigma in rounds:
+        batch = packed(frames, device)
+        found = buffer.render(small(sigma), *batch)
+        assert torch.equal(found, render_batch(small(sigma), *batch))
+
+
+def test_a_buffer_of_another_grid_or_size_is_refused():
+    buffer = BatchBuffer(small(), 1)
+    with pytest.raises(UsageError, match="does not fit 1 frames"):
+        buffer.render(small(pad_to=4), *packed([[]]))
+    with pytest.raises(UsageError, match="does not fit 2 frames"):
+        buffer.render(small(), *packed([[], []]))
+    with pytest.raises(ShapeError, match="not there"):
+        buffer.render(small(), *packed([[(5, 0, 0, 0)]]))
 
 
 def test_what_does_not_fit_is_refused():
