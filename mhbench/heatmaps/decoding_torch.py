@@ -55,7 +55,7 @@ def peaks_batch(
     index = torch.cat(
         [
             some[_is_peak(flat, some, volume.shape[2:], steps, strict=strict)]
-            for some in reaching.split(max(_TOGETHER // len(steps), 1))
+            for some in torch.split(reaching, max(_TOGETHER // len(steps), 1))
         ]
     )
     places = torch.stack(torch.unravel_index(index, volume.shape), dim=1)
@@ -70,7 +70,7 @@ def _reaching(flat: torch.Tensor, columns: int, lowest: float) -> torch.Tensor:
     # not below: the largest value of a row with NaN is NaN, and other voxels of that row may be peaks
     rows = torch.nonzero(~(_widened(lines.amax(dim=1)) < lowest)).view(-1)
     found = []
-    for some in rows.split(max(_TOGETHER // columns, 1)):
+    for some in torch.split(rows, max(_TOGETHER // columns, 1)):
         row, column = torch.nonzero(_widened(lines[some]) >= lowest, as_tuple=True)
         found.append(some[row] * columns + column)
     return torch.cat(found)
