@@ -9,6 +9,7 @@ manifest) and further joint sets (a second skeleton, or a second annotation of t
 from __future__ import annotations
 
 import enum
+import functools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,8 @@ import numpy as np
 
 from mhbench.cameras import Camera
 from mhbench.checks import check_shape
-from mhbench.errors import ShapeError
+from mhbench.errors import ShapeError, UsageError
+from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +111,8 @@ class FrameTable:
         sets: further joint sets by name.
 
     Raises:
-        ShapeError: a column has the wrong length, row shape or type, or the offsets do not ascend.
+        ShapeError: a column has the wrong length, row shape or type, or another number of joints than its
+            skeleton; the offsets do not ascend.
     """
 
     dataset: str
@@ -136,11 +139,12 @@ class FrameTable:
                 f"two frames of {self.dataset}/{self.split} have the same id", expected="ids that are unique"
             )
         _check_columns("frames", self.frames, FRAME_COLUMNS, self.frame_count)
-        _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count)
+        _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count, self.skeleton)
         for name, joint_set in self.sets.items():
             if unknown := sorted(set(joint_set.columns) - set(SET_COLUMNS)):
                 raise ShapeError(f"sets/{name} has a column {unknown[0]!r}", expected=", ".join(SET_COLUMNS))
-            _check_columns(f"sets/{name}", joint_set.columns, PERSON_COLUMNS, self.person_count)
+            columns = joint_set.columns
+            _check_columns(f"sets/{name}", columns, PERSON_COLUMNS, self.person_count, joint_set.skeleton)
 
     @property
     def frame_count(self) -> int:
@@ -264,7 +268,20 @@ def _rows(columns: Columns) -> dict[str, object]:
     }
 
 
-def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], rows: int) -> None:
+@functools.cache
+def _joints_of(skeleton_name: str) -> int:
+    """Joints of a skeleton; 0 for one that has no manifest (of an imported file, or of a later version)."""
+    try:
+        return len(skeleton(skeleton_name))
+    except UsageError:
+        return 0
+
+
+def _joint_count(scope: str, columns: Columns, known: Mapping[str, Column], skeleton_name: str) -> int:
+    """Joints of the skeleton; those all joint columns have where nobody knows it here."""
+    known_joints = _joints_of(skeleton_name)
+    if known_joints:
+        return known_joints
     joints = {
         column.shape[1]
         for name, column in columns.items()
@@ -272,20 +289,26 @@ def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], ro
     }
     if len(joints) > 1:
         raise ShapeError(f"{scope}: the joint columns have {sorted(joints)} joints", expected="one number")
-    sizes = {"J": joints.pop() if joints else 0}
+    return joints.pop() if joints else 0
+
+
+def _check_columns(
+    scope: str, columns: Columns, known: Mapping[str, Column], rows: int, skeleton_name: str = ""
+) -> None:
+    joints = _joint_count(scope, columns, known, skeleton_name)
     for name, column in columns.items():
         if column.ndim == 0 or len(column) != rows:
             have = len(column) if column.ndim else "no"
             raise ShapeError(f"{scope}/{name} has {have} rows", expected=f"{rows} rows")
         if name not in known:
             continue
-        want = tuple(sizes[size] if isinstance(size, str) else size for size in known[name].row)
+        want = tuple(joints if size == "J" else size for size in known[name].row)
         text = known[name].dtype == "U"
         if column.shape[1:] != want or (
             column.dtype.kind != "U" if text else column.dtype != np.dtype(known[name].dtype)
         ):
-            shape = [rows, *(sizes["J"] or "J" if size == "J" else size for size in known[name].row)]
+            of = f", joints of {skeleton_name}" if "J" in known[name].row else ""
             raise ShapeError(
                 f"{scope}/{name} is {column.dtype}{list(column.shape)}",
-                expected=f"{known[name].dtype}[{', '.join(map(str, shape))}] ({known[name].meaning})",
+                expected=f"{known[name].dtype}{[rows, *want]} ({known[name].meaning}{of})",
             )

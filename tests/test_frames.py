@@ -137,7 +137,7 @@ def test_offsets_must_ascend_from_zero(offsets):
         ("joints3d", np.zeros((2, 14, 3)), "persons/joints3d is float64"),
         ("joints3d", np.zeros((2, 14, 2), dtype=np.float32), r"f4\[2, 14, 3\]"),
         ("joints3d", np.zeros((2, 42), dtype=np.float32), "joints3d"),
-        ("joint_flags", np.zeros((2, 17), dtype=np.uint8), r"\[14, 17\] joints"),
+        ("joint_flags", np.zeros((2, 17), dtype=np.uint8), r"\[2, 14\].*joints of mpi_14"),
         ("gender", np.array([b"m", b"f"]), "persons/gender"),
         ("bbox", np.zeros((2, 4), dtype=np.float32), "x y w h"),
     ],
@@ -163,3 +163,13 @@ def test_flags_and_columns_are_those_of_the_contract():
     assert PERSON_COLUMNS["joints3d"].dtype == "f4"
     assert PERSON_COLUMNS["bbox"].dtype == "f8"
     assert FRAME_COLUMNS["distortion"].row == (8,)
+
+
+def test_further_joint_sets_have_the_joints_of_their_own_skeleton():
+    one = table([1, 1])
+    joints = np.zeros((2, 14, 3), dtype=np.float32)
+    assert dataclasses.replace(one, sets={"other": JointSet("loco_14", {"joints3d": joints})})
+    with pytest.raises(ShapeError, match=r"sets/other/joints3d is float32\[2, 14, 3\]") as caught:
+        dataclasses.replace(one, sets={"other": JointSet("mpi_17", {"joints3d": joints})})
+    assert "[2, 17, 3]" in caught.value.expected
+    assert "joints of mpi_17" in caught.value.expected

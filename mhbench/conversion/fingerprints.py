@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from mhbench.datasets.raw.archives import read_members, tar_members
 from mhbench.errors import MissingInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+ARCHIVE: Final = ".tar"
 _BLOCK: Final = 2**20
 
 
@@ -35,13 +37,15 @@ def fingerprint(raw: Path, files: Sequence[str]) -> Fingerprint:
 
     Args:
         raw: the raw root.
-        files: paths relative to it; a folder stands for all files below it.
+        files: paths relative to it; a folder stands for all files below it, and a tar archive for the folder
+            it unpacks to beside it: both have the same content.
 
     Raises:
         MissingInputError: one is not there.
+        InputError: an archive is damaged.
     """
     quick = quick_fingerprint(raw, files)  # first: a change while the content is read must not be missed
-    parts = ((name, _content(raw / name, _state(raw / name))) for name in sorted(files))
+    parts = ((name.removesuffix(ARCHIVE), _content(raw / name, _state(raw / name))) for name in sorted(files))
     return Fingerprint(quick=quick, content=_digest(parts))
 
 
@@ -70,8 +74,13 @@ def _state(path: Path) -> str:
 
 @functools.lru_cache(maxsize=256)  # the items of a sequence share its files
 def _content(path: Path, state: str) -> str:
-    """Hash of a file, or of all files below a folder; `state` makes the cache notice changes."""
+    """Hash of a file, or of all files below a folder or archive; `state` makes the cache notice changes."""
     del state
+    if path.suffix == ARCHIVE:
+        folder = f"{path.stem}/"
+        members = read_members(path, tar_members(path))
+        parts = ((one.name.removeprefix("./").removeprefix(folder), content) for one, content in members)
+        return _digest(iter(sorted((name, hashlib.sha256(content).hexdigest()) for name, content in parts)))
     return _digest(iter(sorted((os.path.relpath(file, path), _hash(file)) for file, _ in _files(path))))
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CENTIMETRES: Final = 100.0
+_OBLIQUE: Final = 1e-4  # the official cameras miss right angles by 1e-10
 _SIZE_LIMIT: Final = 16 << 20  # bytes; a file of 520 cameras has 0.3 MB
 
 _Row = tuple[float, float, float]
@@ -72,6 +73,14 @@ def hd_camera(path: Path, name: str) -> Camera:
         )
     content = bytes(cameras[position][1])
     camera = decode_json(content, _Camera, str(path), root=f"$.cameras[{position}]")
+    R = np.array(camera.R)
+    if np.abs(R @ R.T - np.eye(3)).max() > _OBLIQUE or min(camera.K[0][0], camera.K[1][1]) <= 0:
+        raise InputError(
+            f"{path}: camera {name!r} is none: R is no rotation, or K has no focal length"
+            f" - at $.cameras[{position}]",
+            expected="axes at right angles and focal lengths above 0",
+            action="download the calibration again",
+        )
     distortion = np.zeros(8)
     distortion[:5] = camera.distortion
     width, height = camera.resolution
@@ -79,7 +88,7 @@ def hd_camera(path: Path, name: str) -> Camera:
         K=np.array(camera.K),
         distortion=distortion,
         lens="opencv",
-        R=np.array(camera.R),
+        R=R,
         t=np.array(camera.t)[:, 0] / _CENTIMETRES,
         width=width,
         height=height,

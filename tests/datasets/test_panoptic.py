@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
+from mhbench.conversion.fingerprints import fingerprint
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import panoptic
 from mhbench.datasets.items import Selection
@@ -266,14 +267,17 @@ def test_panoptic_tars_are_read_in_place(tmp_path):
         raw = tmp_path / poses
         folder = write_sequence(raw, frames={3: [body(0, joints=joints)], 12: []}, poses=poses)
         extracted, _ = read_one(raw)
+        files = panoptic.items(raw, ONE_CAMERA)[0].files
         pack(folder, poses)
+        archived = (files[0], f"{files[1]}.tar")
+        assert fingerprint(raw, archived).content == fingerprint(raw, files).content
         for file in (folder / poses).iterdir():
             file.unlink()
         assert same(read_one(raw)[0], extracted)  # an emptied folder hides no archive
         (folder / poses).rmdir()
         assert same(read_one(raw)[0], extracted)
         assert not (folder / poses).exists()
-        assert panoptic.items(raw, ONE_CAMERA)[0].files[1] == f"160422_haggling1/{poses}.tar"
+        assert panoptic.items(raw, ONE_CAMERA)[0].files == archived
 
 
 def test_panoptic_an_extraction_that_stopped_is_noticed(tmp_path):
@@ -490,6 +494,8 @@ def test_panoptic_a_bad_calibration_fails_its_items_only(tmp_path):
         ("[]", "Expected `object`, got `array` - at $"),
         (whole.replace(first, '"K": [[1400, 0, 960], [0, 1390, 540]]'), "- at $.cameras[16].K"),
         (whole.replace('"distCoef": [', '"distCoef": [NaN, '), "holds a NaN"),
+        (whole.replace('"R": [[', '"R": [[1'), "R is no rotation"),
+        (whole.replace(first, first.replace("1400", "0")), "R is no rotation, or K has no focal length"),
         (whole.replace('"00_17"', '"00_16"'), "two cameras have the name '00_16' - at $.cameras[17].name"),
     ]
     for content, words in cases:
