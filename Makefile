@@ -1,7 +1,7 @@
 # Every target does all of its own set-up: a fresh Debian with Python 3.11, make and git is enough; no root.
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := models,body,mesh,video,zstd,dask,ray,fast-coco,parquet,fit
+EXTRAS := models,body,mesh,video,zstd,dask,ray,fast-coco,parquet,onnx,fit
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.numba_cache
 
 .PHONY: demo test test-quick test-browser lint format bench leaderboard clean

@@ -40,6 +40,7 @@ from mhbench.errors import UsageError
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "bf16"]), default="fp32", help="Of the network."
 )
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile: slow to start, then faster.")
 def command(
     model: str,
     data: Path,
@@ -52,6 +53,8 @@ def command(
     device: str,
     batch: int,
     precision: str,
+    *,
+    compiled: bool,
 ) -> None:
     """Write the predictions of MODEL for the frames of shards.
 
@@ -93,6 +96,7 @@ def command(
         device=device,
         batch=batch,
         precision=precision,
+        compiled=compiled,
         progress=True,
         say=lambda text: click.echo(text, err=True),
     )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from mhbench.errors import InputError, MissingExtraError, MissingInputError, PredictionError
+from mhbench.errors import InputError, MissingExtraError, MissingInputError, PredictionError, UsageError
 from mhbench.manifests import decode_manifest
 from mhbench.models.protocol import Poses
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Run = Callable[[npt.NDArray[np.float32]], Outputs]
 
 _OUTPUTS: Final = ("joints3d", "joints2d", "scores", "joint_scores")
+_PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +90,14 @@ def exported_network(path: Path, setup: Setup) -> ExportedNetwork:
         ManifestError: the description breaks its schema.
         InputError: the program cannot be loaded.
         MissingExtraError: onnxruntime is not installed.
+        UsageError: another precision than fp32, or a device onnxruntime cannot use.
     """
+    if setup.precision != "fp32":
+        raise UsageError(
+            f"{path} cannot run in {setup.precision}: a program runs in the precision it was exported in",
+            expected="--precision fp32, the default",
+            action="export the network in that precision, or run its class instead of the file",
+        )
     beside = path.with_suffix(".toml")
     for one, what in ((path, "the program"), (beside, "the file that says what its numbers mean")):
         if not one.is_file():
@@ -97,7 +105,8 @@ def exported_network(path: Path, setup: Setup) -> ExportedNetwork:
                 f"{one} is not there", expected=what, action="see docs/own_model.md for an example"
             )
     description = decode_manifest(beside, Description)
-    return ExportedNetwork(_onnx(path) if path.suffix == ".onnx" else _torch(path, setup.device), description)
+    make = _onnx if path.suffix == ".onnx" else _torch
+    return ExportedNetwork(make(path, setup.device), description)
 
 
 def _torch(path: Path, device: str) -> Run:
@@ -127,12 +136,28 @@ def _torch(path: Path, device: str) -> Run:
     return run
 
 
-def _onnx(path: Path) -> Run:
+def _onnx(path: Path, device: str) -> Run:
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError.of("onnxruntime", "onnx", "an ONNX file") from error
-    session = onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
+    kind, _, number = device.partition(":")
+    provider = _PROVIDERS.get(kind, kind)
+    if provider not in onnxruntime.get_available_providers():
+        raise UsageError(
+            f"onnxruntime cannot run on {device}",
+            expected=f"one of its providers: {', '.join(onnxruntime.get_available_providers())}",
+            action="install onnxruntime-gpu in the place of onnxruntime, or use --device cpu",
+        )
+    try:
+        options = {"device_id": number} if number else {}
+        session = onnxruntime.InferenceSession(str(path), providers=[(provider, options)])
+    except Exception as error:  # onnxruntime has no common base for what a file can be wrong in
+        raise InputError(
+            f"{path} cannot be loaded: {str(error).partition(chr(10))[0]}",
+            expected="an ONNX file of a version this onnxruntime reads",
+            action="export it again, with the data file that may belong to it beside it",
+        ) from error
     names = [output.name for output in session.get_outputs()]
     source = session.get_inputs()[0].name
 

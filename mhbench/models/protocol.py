@@ -39,6 +39,7 @@ class Setup:
         precision: fp32, fp16 or bf16.
         dataset: id of the data set.
         skeleton: skeleton of the data set.
+        compiled: torch.compile is wanted, for networks that have a use for it.
     """
 
     weights: tuple[Path, ...]
@@ -46,6 +47,7 @@ class Setup:
     precision: str
     dataset: str
     skeleton: str
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

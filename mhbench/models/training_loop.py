@@ -16,7 +16,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
@@ -32,6 +32,7 @@ from mhbench.models.training_log import write_events, write_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from torch import nn
@@ -149,13 +150,12 @@ class Trainer:
         config = self.config
         total = config.epochs * config.epoch_steps
         last = total if stop_after is None else min(total, self.state.step + stop_after)
-        shown = total if progress and self.team.leads else 0
         self._started = time.monotonic() - self.state.seconds
         self.task.network.train()
         with (
             _stop_asked(active=self.team.size == 1) as asked,
             ThreadPoolExecutor(1) as ahead,
-            shown_progress("train", shown, lambda: self.state.step),
+            self._shown(total) if progress and self.team.leads else nullcontext(),
         ):
             waiting = ahead.submit(self._batches, self.state.step)
             while self.state.step < last and not (asked.is_set() or self.state.over):
@@ -168,6 +168,15 @@ class Trainer:
         self._save()
         finished = self.state.over or self.state.step >= total
         return Outcome(self.state.step, self.state.best, finished, self.team.leads)
+
+    def _shown(self, total: int) -> AbstractContextManager[None]:
+        """Progress in steps, or in seconds where the minutes will end the training first."""
+        if not self.config.minutes:
+            return shown_progress("train", total, lambda: self.state.step)
+        seconds = math.ceil(60 * self.config.minutes)
+        return shown_progress(
+            "train, seconds", seconds, lambda: min(seconds, int(time.monotonic() - self._started))
+        )
 
     def _batches(self, step: int) -> list[Any]:
         first = (step * self.team.size + self.team.rank) * self.config.accumulation

@@ -66,6 +66,7 @@ def run_network(
     device: str = "auto",
     batch: int = 4,
     precision: str = "fp32",
+    compiled: bool = False,
     progress: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> RunReport:
@@ -83,6 +84,7 @@ def run_network(
         device: `auto`, `cpu`, `cuda`, `cuda:1`, ...
         batch: frames per batch; halved when memory does not suffice.
         precision: fp32, fp16 or bf16.
+        compiled: ask the network to use torch.compile.
         progress: show progress on stderr.
         say: told what a user should know on the way.
 
@@ -102,6 +104,7 @@ def run_network(
         precision=precision,
         dataset=shards.dataset,
         skeleton=shards.infos[0].skeleton,
+        compiled=compiled,
     )
     network = make_network(model, setup)
     parts = Parts(out.with_name(f"{out.name}.parts"), _recipe(model, setup, selected))

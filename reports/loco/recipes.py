@@ -1,9 +1,8 @@
 """What `train.py` trains, in which order, with which settings and share of the time.
 
-Full is the published size. Toy keeps the cells of 8 px and the depth steps of 0.32 m but looks at 384 x 256
-pixels and 12.5 metres of the same view, so that one CPU core comes through in an hour; its networks have an
-eighth of the channels. Learning rates, crops and batches are ours: the paper's (1e-4, whole frames one by
-one) need days.
+Full is the published size. Toy has images of a quarter of the side and an eighth of the depth in steps of
+the published size, so that one CPU core comes through in an hour; its networks have an eighth of the
+channels. Learning rates, crops and batches are ours: the paper's (1e-4, whole frames one by one) need days.
 """
 
 from __future__ import annotations
@@ -102,12 +101,11 @@ TOY = _size(
     crowds={
         "jta": {
             "crowds.kind": "jta",
-            "crowds.width": "384",
-            "crowds.height": "256",
-            "crowds.near": "3.5",
-            "crowds.far": "11.5",
+            "crowds.smaller": "4",
+            "crowds.near": "4.0",
+            "crowds.far": "10.5",
             "crowds.people": "2.0",
-            "crowds.most": "5",
+            "crowds.most": "4",
             "crowds.depth_bins": "40",
             "crowds.depth_max": "12.5",
             "crowds.validation": "8",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -83,6 +84,20 @@ def test_untrained_networks_run_in_every_precision(tmp_path, whole):
         poses = loco(save(tmp_path, refiner=True), precision=precision).predict(frames(whole))
         assert len(poses) == 4
         assert poses[0].joints3d.shape[1:] == (14, 3)
+
+
+def test_the_whole_network_can_be_compiled(tmp_path, monkeypatch):
+    # the compiler itself takes a minute: what is tried is that it gets all of the network in one piece
+    handed = []
+    monkeypatch.setattr(
+        torch, "compile", partial(torch.compile, backend=lambda graph, _: handed.append(graph) or graph)
+    )
+    folder, images = save(tmp_path), torch.rand(2, 3, 64, 128)
+    plain, compiled = (
+        Loco(Setup((folder,), "cpu", "fp32", "toy", "loco_14", compiled=one)) for one in (False, True)
+    )
+    assert torch.equal(plain.volumes(images), compiled.volumes(images))
+    assert len(handed) == 1
 
 
 def test_joints_go_to_their_places_in_the_skeleton_of_the_data(knowing, whole):

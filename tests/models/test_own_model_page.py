@@ -78,3 +78,20 @@ def test_the_exported_network_gives_what_its_code_gives(folder):
     assert np.isfinite(table.persons["joints3d"]).all()
     (folder / "net.toml").write_text('skeleton = "loco_14"\nmin_score = 1.1\n')
     assert "5 frames, 0 people" in run("net.pt2")
+
+
+# torch warns itself while it exports
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+def test_the_network_as_onnx_gives_what_its_code_gives(folder):
+    import page_network
+
+    torch.manual_seed(0)
+    page_network.export("net.pt2", HEIGHT, WIDTH)
+    torch.manual_seed(0)
+    page_network.export_onnx("net.onnx", HEIGHT, WIDTH)
+    (folder / "net.toml").write_text('skeleton = "loco_14"\n')
+    found = []
+    for name in ("net.pt2", "net.onnx"):
+        run(name)
+        found.append(read_predictions(folder / "out.json").persons["joints3d"])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)

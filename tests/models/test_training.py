@@ -100,12 +100,16 @@ def test_the_default_settings_fit_their_schema(model):
     assert read_config(manifest_path(f"training/{model}"), CONFIGS[model], {}).epochs > 1
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_training_that_was_stopped_ends_with_the_same_bits(toy, tmp_path, model):
-    whole, _ = run(toy, tmp_path / "whole", model, accumulation=2)
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [*((model, "fp32") for model in MODELS), ("loco-vha", "bf16"), ("loco-vha", "fp16")],
+)
+def test_a_training_that_was_stopped_ends_with_the_same_bits(toy, tmp_path, model, precision):
+    options = {"accumulation": 2, "precision": precision}
+    whole, _ = run(toy, tmp_path / "whole", model, **options)
     assert whole.finished
     for stop_after in (4, 1, 3, None):
-        stopped, said = run(toy, tmp_path / "parts", model, stop_after, accumulation=2)
+        stopped, said = run(toy, tmp_path / "parts", model, stop_after, **options)
     assert stopped == whole
     assert said[0] == "going on after step 8"
     weights = [f"{kind}.safetensors" for kind in KINDS[model]]
@@ -115,12 +119,33 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(toy, tmp_path, mode
         assert load_network(tmp_path / "whole" / name).config.trained_on == ("toy",)
 
 
+def test_a_training_that_was_killed_ends_with_the_same_bits(toy, tmp_path, monkeypatch):
+    whole, _ = run(toy, tmp_path / "whole")
+    original, steps = AutoencoderTask.loss, []
+
+    def loss(self, network, batch):
+        steps.append(batch)
+        if len(steps) == 8:
+            raise RuntimeError("the power fails in the middle of an epoch")
+        return original(self, network, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AutoencoderTask, "loss", loss)
+        with pytest.raises(RuntimeError, match="power fails"):
+            run(toy, tmp_path / "parts")
+    again, said = run(toy, tmp_path / "parts")
+    assert said[0] == "going on after step 6"
+    assert again == whole
+    for name in (STATE, LOG, "autoencoder.safetensors"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
 @pytest.mark.slow
 def test_a_few_frames_are_learnt_by_heart(tmp_path):
     data, raw = write_toy(tmp_path, {"train": (2,)}, most=1, scale=0.5)
     changes = {
-        "level": 1, "batch": 2, "epoch_steps": 25, "epochs": 28, "learning_rate": 0.0015,
-        "patience": 1, "least_gain": 0.1, "seed": 1, "sigma_start": 8.0,
+        "level": 1, "batch": 2, "epoch_steps": 25, "epochs": 36, "learning_rate": 0.0015,
+        "patience": 1, "least_gain": 0.1, "seed": 2, "sigma_start": 8.0,
         "validation__split": "train",
     }  # fmt: skip
     outcome, _ = run((data, raw), tmp_path / "out", **changes)
@@ -130,8 +155,11 @@ def test_a_few_frames_are_learnt_by_heart(tmp_path):
 
 
 def test_the_code_predictor_learns(toy, tmp_path):
-    run(toy, tmp_path, "loco-predictor", epoch_steps=5, epochs=6, learning_rate=0.001, validate_every=6)
+    outcome, _ = run(
+        toy, tmp_path, "loco-predictor", epoch_steps=5, epochs=6, learning_rate=0.001, validate_every=3
+    )
     rows = log(tmp_path)
+    assert outcome.best == max(float(row["f1.joint@0.4m"]) for row in rows if row["f1.joint@0.4m"])
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 2
     assert set(rows[-1]) >= {"f1.joint@0.4m", "precision.joint@0.4m", "recall.joint@0.4m"}
 

@@ -63,6 +63,7 @@ class Loco:
         self._predictor: Predictor = _placed(predictor.network, self._device, dtype)
         self._autoencoder: Autoencoder = _placed(autoencoder.network, self._device, dtype)
         self._refiner = _fitting_refiner(found.get("refiner"), joints, self._root)
+        self._volumes = torch.compile(self._decoded) if setup.compiled else self._decoded
 
     def predict(self, frames: Sequence[InputFrame]) -> list[Poses]:
         """People of each frame; frames of one image size share a batch.
@@ -89,7 +90,9 @@ class Loco:
     def volumes(self, images: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) RGB in [0, 1] -> (B, J, D, H', W') heatmaps, on the device of the networks."""
         dtype = next(self._predictor.parameters()).dtype
-        images = images.to(dtype, memory_format=torch.channels_last)
+        return self._volumes(images.to(dtype, memory_format=torch.channels_last))
+
+    def _decoded(self, images: torch.Tensor) -> torch.Tensor:
         return self._autoencoder.decode(self._predictor(images))
 
     def _people(
