@@ -37,6 +37,10 @@ _HOME: Final = {
     "pckh": "volume_scores",
     "silhouette_scores": "volume_scores",
     "surface_error": "volume_scores",
+    "confusion": "segmentation_scores",
+    "mean_class_iou": "segmentation_scores",
+    "macro_f1": "segmentation_scores",
+    "block_counts": "segmentation_scores",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605 - the table is the list

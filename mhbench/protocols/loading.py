@@ -29,6 +29,7 @@ from mhbench.protocols.rules import (
     Protocol,
     TrainingRule,
     TruthRule,
+    VolumeRule,
 )
 from mhbench.skeletons import skeleton
 
@@ -43,6 +44,7 @@ __all__ = [
     "Protocol",
     "TrainingRule",
     "TruthRule",
+    "VolumeRule",
     "load_protocol",
     "other_meanings",
     "protocol_hash",

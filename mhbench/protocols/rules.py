@@ -198,6 +198,25 @@ class MetricRule(_Rule, frozen=True, kw_only=True):
     mode: Literal["exact", "crmh-torch11", "crmh-now"] = "exact"
 
 
+class VolumeRule(_Rule, frozen=True, kw_only=True):
+    """How bodies are compared as solids.
+
+    Attributes:
+        cells: every cell a triangle touches, filled (binvox `exact`, as published volumes are); or every cell
+            whose centre is inside.
+        resolution: cells along the longest side of the true body.
+        pooled: metrics, or their names before the point, whose cells are added over all samples before they
+            are divided; the others are the mean of the samples.
+        extreme: percentages; for each the frames whose true bodies differ most from the mean shape in the
+            same pose become a part of the result (BodyNet's s10 and s20).
+    """
+
+    cells: Literal["conservative", "centre"] = "conservative"
+    resolution: int = 128
+    pooled: Names = ()
+    extreme: tuple[int, ...] = ()
+
+
 class AveragingRule(_Rule, frozen=True, kw_only=True):
     """How people become one number.
 
@@ -250,6 +269,7 @@ class Protocol(_Rule, frozen=True, kw_only=True):
     Attributes:
         frames_evidence: evidence of the frame list, where it is another than that of the metric.
         refused: why the shards are not enough to score it; empty = they are.
+        volumes: of the kind of scoring `volumes`, and of no other.
     """
 
     name: str
@@ -259,12 +279,13 @@ class Protocol(_Rule, frozen=True, kw_only=True):
     source: str
     about: str
     refused: str = ""
-    scoring: Literal["poses", "joints", "keypoints", "roots", "world", "coherence"] = "poses"
+    scoring: Literal["poses", "joints", "keypoints", "roots", "world", "coherence", "volumes"] = "poses"
     frames: FrameRule
     truth: TruthRule = TruthRule()
     prediction: PredictionRule = PredictionRule()
     matching: MatchingRule = MatchingRule()
     metric: tuple[MetricRule, ...]
+    volumes: VolumeRule | None = None
     averaging: AveragingRule = AveragingRule()
     training: TrainingRule = TrainingRule()
     option: tuple[OptionRule, ...] = ()

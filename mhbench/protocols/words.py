@@ -46,6 +46,7 @@ def protocol_in_words(protocol: Protocol) -> str:
         ("predictions", [_predictions(protocol)]),
         ("matching", [_matching(protocol)]),
         ("metrics", [_metric(rule) for rule in protocol.metric]),
+        ("volumes", _volumes(protocol)),
         ("average", [_averaging(protocol)]),
         ("training", _training(protocol)),
         ("options", options),
@@ -197,6 +198,20 @@ def _metric(rule: MetricRule) -> str:
     if rule.name.startswith("auc"):
         parts.append(f"thresholds every {rule.step_mm:g} mm, {rule.area}")
     return "; ".join(parts)
+
+
+def _volumes(protocol: Protocol) -> list[str]:
+    rule = protocol.volumes
+    if rule is None:
+        return []
+    cells = {
+        "conservative": "every cell a triangle touches, filled",
+        "centre": "every cell whose centre is inside",
+    }[rule.cells]
+    parts = [f"{rule.resolution} cells along the longest side of the true body", cells]
+    parts += [f"{', '.join(rule.pooled)}: cells of all samples together"] if rule.pooled else []
+    parts += [f"s{one}: the {one} % farthest from the mean shape" for one in rule.extreme]
+    return ["; ".join(parts)]
 
 
 def _averaging(protocol: Protocol) -> str:

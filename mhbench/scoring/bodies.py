@@ -215,7 +215,7 @@ def _by_model(bodies: Bodies, folder: Path) -> list[tuple[Ints, BodyModel]]:
     groups = []
     for word in np.unique(bodies.gender[known]).tolist():
         rows = np.flatnonzero(known & (bodies.gender == word))
-        model = _model(folder, gender_name(word, "gender"))
+        model = model_of(folder, gender_name(word, "gender"))
         groups += [(rows[first : first + AT_ONCE], model) for first in range(0, len(rows), AT_ONCE)]
     return groups
 
@@ -225,7 +225,12 @@ def _regressed(meshes: npt.NDArray[Any], folder: Path) -> Floats:
 
 
 @functools.lru_cache(maxsize=3)
-def _model(folder: Path, gender: Gender) -> BodyModel:
+def model_of(folder: Path, gender: Gender) -> BodyModel:
+    """The model of a gender.
+
+    Raises:
+        InputError: its file is missing or damaged.
+    """
     return read_body_model(body_model_path(folder, gender), gender)
 
 

@@ -72,7 +72,7 @@ def frame_collisions(
         PredictionError: the meshes are no SMPL bodies.
         MissingInputError: there is no model file.
     """
-    faces = _faces(predictions, folder)
+    faces = mesh_faces(predictions, folder)
     sums, deepest = np.zeros((len(rows), len(SUMS))), np.zeros(len(rows))
     people = without_mesh = candidates = 0
     batch: Ints = np.zeros(0, dtype=np.int64)
@@ -102,7 +102,7 @@ def frame_meshes(
         PredictionError: the meshes are no SMPL bodies.
         MissingInputError: there is no model file.
     """
-    faces = _faces(predictions, folder)
+    faces = mesh_faces(predictions, folder)
     return _meshes(predictions, _persons(predictions, row, min_score), folder), faces
 
 
@@ -137,7 +137,13 @@ def _meshes(predictions: PredictionTable, persons: Ints, folder: Path) -> Floats
     return posed + columns["smpl_transl"][persons, None]
 
 
-def _faces(predictions: PredictionTable, folder: Path) -> Ints:
+def mesh_faces(predictions: PredictionTable, folder: Path) -> Ints:
+    """Faces of the predicted meshes: SMPL's.
+
+    Raises:
+        PredictionError: the predicted vertices are of another mesh.
+        MissingInputError: there is no model file.
+    """
     count = predictions.persons["vertices"].shape[1] if "vertices" in predictions.persons else None
     faces, vertices = _model_faces(folder)
     if count is not None and (predictions.topology not in {None, "smpl"} or count != vertices):

@@ -37,6 +37,7 @@ KINDS: Final[Mapping[str, str]] = {
     "roots": "mhbench.scoring.root_protocols",
     "world": "mhbench.scoring.world_protocols",
     "coherence": "mhbench.scoring.coherence_protocols",
+    "volumes": "mhbench.scoring.volume_protocols",
 }
 
 

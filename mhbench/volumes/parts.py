@@ -11,7 +11,7 @@ import numpy as np
 
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
-from mhbench.volumes.meshes import Mesh, checked_mesh, closed
+from mhbench.volumes.meshes import Mesh, checked_faces, checked_mesh, closed
 from mhbench.volumes.occupancy import Box, bounding_cube, occupy
 
 if TYPE_CHECKING:
@@ -52,15 +52,44 @@ def part_labels(
         UsageError: a label that is none, or what `voxelize` refuses.
     """
     mesh = checked_mesh(vertices, faces)
-    belongs = _members(parts, len(mesh.vertices))
     box = bounding_cube(mesh.vertices, resolution)
+    return label_parts(mesh, parts, box, resolution, conservative=conservative), box
+
+
+def label_parts(
+    mesh: Mesh, parts: npt.ArrayLike, box: Box, resolution: int, *, conservative: bool = True
+) -> npt.NDArray[np.uint8]:
+    """`part_labels` in a cube of the caller; what lies outside is cut off."""
+    belongs = _members(parts, len(mesh.vertices))
     labels = np.zeros((resolution,) * 3, dtype=np.uint8)
     for label in _DRAWN:
         piece = mesh.faces[belongs[:, label - 1][mesh.faces].all(axis=1)]
         if len(piece):
             own = closed(Mesh(mesh.vertices, piece))
             labels[occupy(own, box, resolution, conservative=conservative)] = label
-    return labels, box
+    return labels
+
+
+def parts_of_segments(segments: npt.ArrayLike, faces: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """The parts of each vertex of an SMPL mesh, neighbouring ones sharing a ring of triangles.
+
+    Args:
+        segments: (V,) the segment (0 .. 23) each vertex moves with most.
+        faces: (T, 3); a triangle whose corners are of several parts belongs to all of them.
+
+    Returns:
+        (V, 6) bool, for `part_labels`.
+
+    Raises:
+        ShapeError: faces that name none of the vertices.
+    """
+    of_vertex = np.array(SEGMENT_PARTS)[np.asarray(segments)]
+    triangles = checked_faces(faces, len(of_vertex))
+    member = _members(of_vertex, len(of_vertex))
+    of_face = member[triangles].any(axis=1)
+    for corner in range(3):
+        np.logical_or.at(member, triangles[:, corner], of_face)
+    return member
 
 
 def _members(parts: npt.ArrayLike, vertex_count: int) -> npt.NDArray[np.bool_]:
