@@ -33,8 +33,11 @@ REQUIRED: Final = {
     "vertices": ("units", "space"),
     "rotations": ("rotation_set",),
     "smpl_transl": ("units", "space"),
+    "volume_box": ("units", "space"),
     "depth": ("units",),
 }
+
+_LENGTHS: Final = ("joints3d", "vertices", "smpl_transl", "volume_box")
 
 _MEANING: Final = {
     "skeleton": "the name of the skeleton whose joints these are",
@@ -85,7 +88,7 @@ class HeaderCheck:
         """Bring the lengths of a table from the units of the header to metres, in place."""
         if self.header.units != "mm":
             return
-        lengths = [table.persons.get(name) for name in ("joints3d", "vertices", "smpl_transl")]
+        lengths = [table.persons.get(name) for name in _LENGTHS]
         lengths.append(table.loose.get("position"))
         if self.header.depth_kind != "ordinal":
             lengths.append(table.persons.get("depth"))

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from mhbench.frames import Column
 
 _FRAMES: Final = ("id", "person_start", "loose_start")
+_VOLUME: Final = ("volume", "volume_box")
+MOST_LABELS: Final = 6
+_KINDS: Final = {"u": "uint8 or bool", "i": "integers", "f": "numbers"}
 _CHUNK_BYTES: Final = 1024**2
 _GZIP_LEVEL: Final = 1
 # HDF5 fills what was never stored, so a small file may declare more than memory holds; deflate reaches 1,000
@@ -127,6 +130,7 @@ class _Reader:
             self.check.require("loose_joints", "/loose_joints")
             self._check_loose(table.loose)
         self._check_payload(table)
+        self._check_volumes(table)
         check_whole_joints(table)
 
     def _check_width(self, name: str, column: npt.NDArray[Any]) -> None:
@@ -171,6 +175,30 @@ class _Reader:
                 "/persons", "predicts nothing", expected=f"at least one of {', '.join(PAYLOADS)}"
             )
 
+    def _check_volumes(self, table: PredictionTable) -> None:
+        columns = table.persons
+        given = [name for name in _VOLUME if name in columns]
+        if len(given) == 1:
+            lacking = next(name for name in _VOLUME if name not in given)
+            raise self.check.error(
+                f"/persons/{lacking}", "is missing", expected=f"{lacking} wherever there is {given[0]}"
+            )
+        if not given:
+            return
+        if columns["volume"].max(initial=0) > MOST_LABELS:
+            raise self.check.error(
+                "/persons/volume",
+                f"holds {columns['volume'].max()}",
+                expected=f"0 for nothing and 1 for the body, or its parts 1 to {MOST_LABELS}",
+                action="apply the threshold, or take the arg max over the channels, before writing",
+            )
+        side = columns["volume_box"][:, 3]
+        if np.any(side <= 0):
+            person = int(np.argmax(side <= 0))
+            raise self.check.error(
+                f"/persons/volume_box[{person}]", f"has a side of {side[person]}", expected="a length"
+            )
+
     def _refuse_unknown(self, path: str, group: Any, known: Any) -> None:
         for name in group:
             if name not in known:
@@ -185,10 +213,10 @@ class _Reader:
     def _numbers(self, path: str, kind: str) -> npt.NDArray[Any]:
         dataset = self._dataset(path)
         wanted = "iu" if kind.startswith("i") else "iuf"
-        if dataset.dtype.kind not in wanted:
-            raise self.check.error(
-                f"/{path}", f"is {dataset.dtype}", expected="numbers" if "f" in wanted else "integers"
-            )
+        if kind == "u1" and dataset.dtype.itemsize == 1 and dataset.dtype.kind in "ub":
+            return np.asarray(dataset[()], dtype=kind)
+        if kind == "u1" or dataset.dtype.kind not in wanted:
+            raise self.check.error(f"/{path}", f"is {dataset.dtype}", expected=_KINDS[kind[0]])
         return np.asarray(dataset[()], dtype=kind)
 
     def _text(self, path: str) -> npt.NDArray[np.str_]:

@@ -40,6 +40,10 @@ PERSON_COLUMNS: Final[Mapping[str, Column]] = {
     "smpl_betas": Column("f8", ("B",), "shape coefficients"),
     "smpl_transl": Column("f8", (3,), "in the space of the header, m"),
     "gender": Column("U", (), "male, female or neutral, of the body model"),
+    "volume": Column(
+        "u1", ("G", "G", "G"), "cells, axes z, y, x: 0 nothing, 1 the body; or its parts 1 to 6"
+    ),
+    "volume_box": Column("f8", (4,), "smallest x, y, z of the volume and its side, space of the header, m"),
 }
 
 LOOSE_COLUMNS: Final[Mapping[str, Column]] = {
@@ -48,7 +52,7 @@ LOOSE_COLUMNS: Final[Mapping[str, Column]] = {
     "score": Column("f8", (), "confidence of the joint"),
 }
 
-PAYLOADS: Final = ("joints3d", "joints2d", "rotations", "vertices", "smpl_pose")
+PAYLOADS: Final = ("joints3d", "joints2d", "rotations", "vertices", "smpl_pose", "volume")
 
 
 def frame_key(frame_id: str) -> str:

@@ -54,6 +54,12 @@ def write_predictions(table: PredictionTable, path: str | Path, *, decimals: int
             expected=".json, .json.gz, .h5 or .hdf5",
             action="choose the form by the suffix",
         )
+    if "volume" in table.persons:
+        raise OutputError(
+            f"{path} cannot hold volumes",
+            expected="the HDF5 form for predictions with volumes",
+            action=f"write {path.with_suffix('.h5').name} instead",
+        )
     text = encode_predictions(table, decimals=decimals)
     if len(text) > SIZE_LIMIT:
         raise OutputError(

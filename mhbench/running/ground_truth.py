@@ -5,7 +5,7 @@ Networks run in `running_networks`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -34,25 +34,41 @@ if TYPE_CHECKING:
 
 
 def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
-    """The ground truth as predictions: the labelled joints of everybody who has one inside the image.
+    """The ground truth as predictions: joints and SMPL bodies of everybody with a joint inside the image.
 
     Scoring it must give 0 mm and 100 %: the first check of a conversion and of a protocol.
 
     Raises:
-        UsageError: the shards hold several data sets or skeletons, or no 3D joints.
+        UsageError: the shards hold several data sets or skeletons, or neither 3D joints nor bodies.
     """
     shards = open_shards(data, dataset=dataset)
-    skeleton = _only_skeleton(shards)
-
-    def frames() -> Iterator[Predicted]:
-        for table in shards.tables():
-            joints = _labelled_joints(table)
-            for row, frame_id in enumerate(table.frames["id"].tolist()):
-                people = joints[table.people(row)]
-                people = people[np.isfinite(people[..., 0]).any(axis=1)]
-                yield frame_id, people, np.full(len(people), 1.0)
-
-    return _table("gt", shards.dataset, skeleton, frames())
+    skeleton_name = _only_skeleton(shards)
+    ids, counts, people = [], [], []
+    known: set[str] = set()
+    for whole in shards.tables():
+        # a split may be a part of another one: every frame once
+        table = whole.select(
+            np.array([one not in known for one in whole.frames["id"].tolist()], dtype=np.bool_)
+        )
+        known.update(table.frames["id"].tolist())
+        columns = _true_columns(table)
+        chosen = _in_image(table)
+        ids += table.frames["id"].tolist()
+        counts.append(np.bincount(table.frame_of_person[chosen], minlength=table.frame_count))
+        people.append({name: column[chosen] for name, column in columns.items()})
+    start = np.concatenate([[0], *counts]).astype(np.int64).cumsum()
+    persons = {name: np.concatenate([part[name] for part in people]) for name in people[0]}
+    return PredictionTable(
+        dataset=shards.dataset,
+        frame_ids=np.array(ids, dtype=np.str_),
+        person_start=start,
+        persons={**persons, "score": np.full(start[-1], 1.0)},
+        skeleton=skeleton_name if "joints3d" in persons else None,
+        body_model="smpl" if "smpl_pose" in persons else None,
+        model="gt",
+        space="camera",
+        trained_on=(),
+    )
 
 
 def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> PredictionTable:
@@ -99,6 +115,7 @@ def trunk_first(skeleton_name: str) -> tuple[int, ...]:
     return tuple(sorted(range(len(parents)), key=depth))
 
 
+_BODY_COLUMNS: Final = ("smpl_pose", "smpl_betas", "smpl_transl", "gender")
 RUNNERS: Final[dict[str, Runner]] = {"gt": run_ground_truth, "gt-heatmaps": run_ground_truth_heatmaps}
 
 
@@ -126,6 +143,27 @@ def _labelled_joints(table: FrameTable) -> Floats:
     inside = (labelled & ((flags & JointFlag.OUT_OF_IMAGE) == 0)).any(axis=1)
     kept = labelled & inside[:, None]
     return np.where(kept[..., None], table.persons["joints3d"].astype(np.float64), np.nan)
+
+
+def _in_image(table: FrameTable) -> npt.NDArray[np.bool_]:
+    """(P,) who has a labelled joint inside the image."""
+    labelled = JointFlag.LABELLED_3D if "joints3d" in table.persons else JointFlag.LABELLED_2D
+    flags = table.persons["joint_flags"]
+    inside = ((flags & labelled) != 0) & ((flags & JointFlag.OUT_OF_IMAGE) == 0)
+    return np.asarray(inside.any(axis=1))
+
+
+def _true_columns(table: FrameTable) -> dict[str, npt.NDArray[Any]]:
+    """Labelled joints, and the bodies of people whose pose is known."""
+    if "smpl_pose" not in table.persons:
+        return {"joints3d": _labelled_joints(table)}
+    columns = {name: table.persons[name] for name in _BODY_COLUMNS if name in table.persons}
+    unknown = ~np.isfinite(columns["smpl_pose"]).all(axis=1)
+    for name, column in columns.items():
+        columns[name] = np.where(unknown, "", column) if name == "gender" else column.copy()
+        if name != "gender":
+            columns[name][unknown] = np.nan
+    return {"joints3d": _labelled_joints(table), **columns} if "joints3d" in table.persons else columns
 
 
 def _table(model: str, dataset: str, skeleton_name: str, frames: Iterable[Predicted]) -> PredictionTable:

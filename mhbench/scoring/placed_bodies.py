@@ -52,6 +52,11 @@ def gives_meshes(predictions: PredictionTable) -> bool:
     return predictions.space == "camera" and ("vertices" in columns or ("smpl_pose" in columns and placed))
 
 
+def gives_volumes(predictions: PredictionTable) -> bool:
+    """Whether people are volumes with a place."""
+    return predictions.space == "camera" and {"volume", "volume_box"} <= set(predictions.persons)
+
+
 def predicted_meshes(predictions: PredictionTable, people: Ints, folder: Path) -> Floats:
     """Meshes of some predicted people, who must be bodies (`gives_meshes`).
 

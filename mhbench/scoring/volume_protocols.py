@@ -15,7 +15,7 @@ import numpy as np
 
 from mhbench.errors import PredictionError, UsageError
 from mhbench.scoring import pose_protocols
-from mhbench.scoring.placed_bodies import gives_meshes
+from mhbench.scoring.placed_bodies import gives_meshes, gives_volumes
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.volume_measures import measures_of, of_joints, wanted_families
@@ -54,7 +54,7 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
     Raises:
         PredictionError: what is missing.
     """
-    if gives_meshes(predictions) or "volume" in predictions.persons:
+    if gives_meshes(predictions) or gives_volumes(predictions):
         return
     if of_joints(protocol) and (set(JOINTS) & set(predictions.persons)):
         pose_protocols.check(predictions, _only_joints(protocol))

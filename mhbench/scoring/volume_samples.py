@@ -15,7 +15,13 @@ from mhbench.scoring.bodies import AT_ONCE, model_of
 from mhbench.scoring.body_collisions import mesh_faces
 from mhbench.scoring.cell_counts import COLUMNS, MeshKind, Volume, count_cells
 from mhbench.scoring.people import scores_of
-from mhbench.scoring.placed_bodies import gives_meshes, predicted_meshes, shape_distances, true_meshes
+from mhbench.scoring.placed_bodies import (
+    gives_meshes,
+    gives_volumes,
+    predicted_meshes,
+    shape_distances,
+    true_meshes,
+)
 from mhbench.volumes import depth_maps, parts_of_segments, text_to_mask
 
 if TYPE_CHECKING:
@@ -191,7 +197,9 @@ class _Scorer:
 
     def _volume(self, person: int) -> Volume | None:
         columns = self.predictions.persons
-        if person < 0 or "volume" not in columns or not np.isfinite(columns["volume_box"][person]).all():
+        if person < 0 or not gives_volumes(self.predictions):
+            return None
+        if not np.isfinite(columns["volume_box"][person]).all():
             return None
         return Volume(columns["volume"][person], columns["volume_box"][person])
 
@@ -232,7 +240,7 @@ def _given(
 ) -> frozenset[str]:
     """The wanted families that predictions, shards and files can give."""
     meshes, columns = gives_meshes(predictions), predictions.persons
-    volumes = "volume" in columns
+    volumes = gives_volumes(predictions)
     possible = {
         CELLS: meshes or volumes,
         PARTS: (meshes and not volumes) or (volumes and bool((columns["volume"] > 1).any())),

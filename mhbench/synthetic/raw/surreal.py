@@ -47,7 +47,7 @@ class _Clip:
 
     @property
     def place(self) -> str:
-        sequence = f"{self.person + 1:02d}_01"
+        sequence = f"{self.person + 1:02d}_{2 if self.split == 'train' else 1:02d}"
         return f"{self.split}/run{self.run}/{sequence}/{sequence}_c{self.number:04d}"
 
 
