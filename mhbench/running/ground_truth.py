@@ -47,9 +47,7 @@ def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
     known: set[str] = set()
     for whole in shards.tables():
         # a split may be a part of another one: every frame once
-        table = whole.select(
-            np.array([one not in known for one in whole.frames["id"].tolist()], dtype=np.bool_)
-        )
+        table = whole.select(~np.isin(whole.frames["id"], sorted(known)))
         known.update(table.frames["id"].tolist())
         columns = _true_columns(table)
         chosen = _in_image(table)

@@ -74,7 +74,9 @@ def score(
     poses, reason = None, ""
     if of_joints(protocol) and set(JOINTS) & set(predictions.persons):
         try:
-            poses = pose_protocols.score(table, predictions, rows, _only_joints(protocol), choices)
+            poses = pose_protocols.score(
+                table, _without_vertices(predictions), rows, _only_joints(protocol), choices
+            )
         except UsageError as error:
             if not samples.given:  # else the bodies can be scored without the joints
                 raise
@@ -109,10 +111,15 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
     return replace(scored, frames=frames, measures=ordered, provenance=provenance)
 
 
+def _without_vertices(predictions: PredictionTable) -> PredictionTable:
+    """The predictions without meshes, of which SMPL's own joints cannot be made."""
+    kept = {name: column for name, column in predictions.persons.items() if name != "vertices"}
+    return replace(predictions, persons=kept)
+
+
 def _only_joints(protocol: Protocol) -> Protocol:
     """The protocol of the joints alone, which are the shards' own."""
     truth = msgspec.structs.replace(protocol.truth, body="")
-    # a missed person has no error
     return msgspec.structs.replace(protocol, truth=truth, metric=of_joints(protocol))
 
 
