@@ -7,6 +7,7 @@ import hashlib
 
 import numpy as np
 
+from mhbench.evaluation.directions import lower_is_better
 from mhbench.evaluation.results import Breakdown, Comparable, Counts, Resampling, Result, UsedProtocol, Value
 from mhbench.protocols.loading import load_protocol, protocol_hash
 from mhbench.skeletons import skeleton
@@ -31,21 +32,31 @@ def made_result(
     frames="f" * 64,
     truth="a" * 64,
     protocol=PROTOCOL,
+    whole=True,
     **metrics,
 ):
-    """`level`: mpjpe_abs in mm, the others follow from it; `own`: spread that no other model shares."""
+    """`level`: mpjpe_abs in mm, the others follow from it; `own`: spread that no other model shares.
+
+    Every metric of the protocol; four of them if not `whole`.
+    """
     rules = load_protocol(protocol)
     values = {
         "mpjpe_abs": level,
         "mpjpe": 0.8 * level,
         "pck@150mm": 100.0 - 0.2 * level,
         "f1.person@0.5m": 99.0 - 0.1 * level,
-        **metrics,
     }
+    unit = dict(UNIT)
+    for rule in rules.metric if whole else ():
+        unit[rule.name] = "mm" if lower_is_better(rule.name) else "%"
+        values.setdefault(rule.name, 0.6 * level if unit[rule.name] == "mm" else 98.0 - 0.1 * level)
+    if whole:
+        values = {rule.name: values[rule.name] for rule in rules.metric}
+    values |= metrics
     seed = int(hashlib.sha256(model.encode()).hexdigest()[:8], 16)
     noise = own * np.random.default_rng(seed).normal(size=DRAWS)
     draws = {
-        name: value + (0.1 if UNIT[name] == "%" else 1.0) * (common * _SHARED + noise)
+        name: value + (0.1 if unit[name] == "%" else 1.0) * (common * _SHARED + noise)
         for name, value in values.items()
     }
     reasons = (*reasons, f"{missing} of 100 expected frames are not predicted") if missing else tuple(reasons)
@@ -67,7 +78,7 @@ def made_result(
         metrics={
             name: Value(
                 value=float(value),
-                unit=UNIT[name],
+                unit=unit[name],
                 ci95=tuple(np.percentile(draws[name], [2.5, 97.5]).tolist()) if drawn else None,
             )
             for name, value in values.items()

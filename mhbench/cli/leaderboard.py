@@ -35,13 +35,23 @@ def command() -> None:
 @click.option("--year", type=int, help="Year of the publication.")
 @click.option("--note", default="", help="What a reader must know.")
 @click.option("--date", "added", default="", metavar="YYYY-MM-DD", help="Day of the addition; today.")
-@click.option("--partial", is_flag=True, help="Accept missing frames or joints: shown, not ranked.")
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Accept missing frames, joints or metrics: marked, and ranked only where whole.",
+)
 @click.option("--upper-bound", is_flag=True, help="Made from the ground truth: shown, not ranked.")
 @click.option(
     "--own-data",
     default="",
     metavar="TEXT",
     help="With the first entry of a board: what its data are, if they are not the official ones.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Report of the same evaluation: show its pictures of the worst frames. Mind the images' licences.",
 )
 def add(
     result: Path,
@@ -56,11 +66,12 @@ def add(
     partial: bool,
     upper_bound: bool,
     own_data: str,
+    report: Path | None,
 ) -> None:
     """Add a result, as `mhbench evaluate --out` writes it, to the board of its protocol.
 
-    Refused: other rules, frames or ground truth than the board's, missing frames or joints without
-    --partial, a name or predictions that are there already, another format version.
+    Refused: other rules, frames or ground truth than the board's, missing frames, joints or metrics
+    without --partial, a name or predictions that are there already, another format version.
 
     \b
     mhbench leaderboard add result.json --link https://example.org/paper --backbone ResNet-50 --year 2024
@@ -80,6 +91,7 @@ def add(
         partial=partial,
         upper_bound=upper_bound,
         own_data=own_data,
+        report=report,
     )
     click.echo(f"added {path}")
 

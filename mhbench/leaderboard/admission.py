@@ -46,13 +46,33 @@ def check_numbers(path: Path, result: Result) -> None:
         )
 
 
-def check_whole(path: Path, result: Result, *, partial: bool) -> None:
-    """Missing frames or joints only if somebody said so.
+def check_metrics(path: Path, result: Result) -> list[str]:
+    """Refuse metrics that the protocol does not give; return those of the protocol that are missing.
 
     Raises:
-        UsageError: they are missing and `partial` is not set.
+        UsageError: there is no such protocol, so its name is no way out of the store either.
+        InputError: the result has a metric that its protocol does not know.
     """
-    faults = []
+    asked = [rule.name for rule in load_protocol(result.protocol.name).metric]
+    strange = sorted(set(result.metrics) - set(asked))
+    if strange and not result.protocol.options:  # an option may change what is measured
+        raise InputError(
+            f"{path}: {result.protocol.name} gives no {', '.join(strange)}",
+            expected=f"only: {', '.join(asked)}",
+            action="evaluate again",
+        )
+    return [] if result.protocol.options else [name for name in asked if name not in result.metrics]
+
+
+def check_whole(path: Path, result: Result, *, partial: bool) -> None:
+    """Missing frames, joints or metrics only if somebody said so.
+
+    Raises:
+        UsageError: they are missing and `partial` is not set, or there is no such protocol.
+        InputError: the result has a metric that its protocol does not know.
+    """
+    missing = check_metrics(path, result)
+    faults = [f"there is no {', '.join(missing)}"] if missing else []
     if result.partial:
         faults.append(f"{result.counts.frames_missing} of {result.counts.frames} frames are not predicted")
     if result.joint_coverage < 1.0:
@@ -60,8 +80,8 @@ def check_whole(path: Path, result: Result, *, partial: bool) -> None:
     if faults and not partial:
         raise UsageError(
             f"{path}: {'; '.join(faults)}",
-            expected="predictions of every frame and every joint",
-            action="complete the predictions, or add them with --partial: they are then shown, not ranked",
+            expected="predictions of every frame and joint, which give every metric",
+            action="complete the predictions, or add them with --partial: ranked only where they are whole",
         )
 
 

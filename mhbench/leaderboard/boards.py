@@ -14,6 +14,8 @@ from mhbench.protocols.published import published_rows
 from mhbench.protocols.words import protocol_in_words
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mhbench.leaderboard.entries import Board
     from mhbench.leaderboard.rows import Row
     from mhbench.leaderboard.store import StoredBoard
@@ -47,6 +49,7 @@ class BoardView:
         columns: metrics, in the protocol's order.
         rows: best first by the headline metric, those that are not ranked last.
         ranks: metric -> rank of every row.
+        folder: of the stored board, where the pictures of entries are; None without one.
     """
 
     name: str
@@ -56,11 +59,16 @@ class BoardView:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     ranks: Mapping[str, tuple[int | None, ...]]
+    folder: Path | None = None
 
     @property
-    def headline(self) -> Column:
+    def headline(self) -> str:
         """The metric a board is sorted by: the first one, or the F1 that precision and recall lead up to."""
         return _headline(self.columns)
+
+    def rank(self, metric: str, place: int) -> int | None:
+        """The rank of a row by a metric; None for rows that are not ranked, and if nobody has a number."""
+        return self.ranks[metric][place] if metric in self.ranks else None
 
     def count(self, source: str) -> int:
         """Rows that are verified, or published."""
@@ -98,6 +106,7 @@ def _view(name: str, stored: StoredBoard | None) -> BoardView:
         columns=columns,
         rows=tuple(rows[place] for place in order),
         ranks={metric: tuple(found[place] for place in order) for metric, found in ranking.items()},
+        folder=stored.folder if stored else None,
     )
 
 
@@ -123,20 +132,21 @@ def _column(rows: list[Row], metric: str) -> Column:
     )
 
 
-def _headline(columns: tuple[Column, ...]) -> Column:
-    halves = family(columns[0].metric) in {"precision", "recall"}
-    return next((one for one in columns if halves and family(one.metric) == "f1"), columns[0])
+def _headline(columns: tuple[Column, ...]) -> str:
+    names = [column.metric for column in columns]
+    halves = bool(names) and family(names[0]) in {"precision", "recall"}
+    return next((name for name in names if halves and family(name) == "f1"), names[0] if names else "")
 
 
 def _order(rows: list[Row], columns: tuple[Column, ...], ranking: dict[str, list[int | None]]) -> list[int]:
     """By the headline metric: ranked rows by value, then the others by value, then those without one."""
-    if not columns:
-        return list(range(len(rows)))
     first = _headline(columns)
+    if not first:
+        return list(range(len(rows)))
+    sign = 1.0 if lower_is_better(first) else -1.0
 
     def place(number: int) -> tuple[bool, bool, float]:
-        cell = rows[number].cells.get(first.metric)
-        value = 0.0 if cell is None else cell.value if first.lower else -cell.value
-        return (ranking[first.metric][number] is None, cell is None, value)
+        cell = rows[number].cells.get(first)
+        return (ranking[first][number] is None, cell is None, 0.0 if cell is None else sign * cell.value)
 
     return sorted(range(len(rows)), key=place)

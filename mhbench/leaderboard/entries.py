@@ -26,6 +26,14 @@ Date = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Year = Annotated[int, msgspec.Meta(ge=1990, le=2100)]
 
 
+class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A picture in the folder that bears the entry's name, beside the entry."""
+
+    file: Annotated[str, msgspec.Meta(pattern=r"^[1-9]\.png$")]
+    about: Text
+    sha256: str
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a result does not say itself.
 
@@ -35,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         year: of the publication.
         partial: it was added although frames or joints are missing.
         upper_bound: made from the ground truth, so shown but not ranked.
+        pictures: of the worst frames.
     """
 
     added: Date
@@ -44,6 +53,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     note: Text = ""
     partial: bool = False
     upper_bound: bool = False
+    pictures: tuple[Picture, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Outcome = Literal["worse", "unresolved", "within noise", "holds", "better", "not given"]
 
-_ALLOWED: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|%|deg)")
+_ALLOWED: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(mm|%|deg|l)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,9 @@ def allowed_losses(words: Sequence[str]) -> dict[str, float]:
     for word in words:
         match = _ALLOWED.fullmatch(word.strip())
         if match is None:
-            raise UsageError(f"--max-drop {word!r} is no loss", expected="a number and mm, % or deg: 0.5mm")
+            raise UsageError(
+                f"--max-drop {word!r} is no loss", expected="a number and mm, %, deg or l: 0.5mm"
+            )
         allowed[match[2]] = float(match[1])
     return allowed
 

@@ -10,6 +10,8 @@ import msgspec
 
 from mhbench import __version__
 from mhbench.leaderboard.boards import board_views
+from mhbench.leaderboard.pictures import read_picture
+from mhbench.leaderboard.plots import part_tables
 from mhbench.leaderboard.ranking import is_ranked
 from mhbench.leaderboard.store import read_boards
 from mhbench.leaderboard.tables import as_csv, as_json, as_markdown, markdown_cell
@@ -18,7 +20,6 @@ from mhbench.shards.files import unwritable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mhbench.evaluation.results import Breakdown
     from mhbench.leaderboard.boards import BoardView
     from mhbench.leaderboard.rows import Row
 
@@ -34,7 +35,7 @@ def build_site(store: Path, folder: Path, *, title: str = TITLE) -> Path:
 
     Raises:
         MissingInputError: there is no such store.
-        InputError: an entry was edited or does not belong where it lies.
+        InputError: an entry or a picture was edited or does not belong where it lies.
         OutputError: the folder cannot be written.
     """
     files = site_files(board_views(read_boards(store)), title)
@@ -74,10 +75,11 @@ def site_files(views: list[BoardView], title: str) -> dict[str, bytes]:
                 view=view,
                 row=row,
                 place=place,
-                breakdown=_breakdown(row),
+                tables=part_tables(row.entry.result.breakdown) if row.entry else [],
             )
             for place, row in enumerate(view.rows)
         ]
+        files |= _pictures(view)
     files["leaderboard.json"] = as_json(views, title)
     files["leaderboard.csv"] = as_csv(views)
     files["leaderboard.md"] = as_markdown(views, title, environment)
@@ -122,17 +124,20 @@ def _choices(rows: tuple[Row, ...]) -> dict[str, list[str]]:
 def _best(view: BoardView) -> str:
     """The first verified row that is ranked, with its number."""
     for row in view.rows:
-        if row.source == "verified" and is_ranked(row, view.headline.metric):
-            one = row.cells[view.headline.metric]
-            return f"{row.model}: {one.text} {one.unit} {view.headline.metric}"
+        if row.source == "verified" and is_ranked(row, view.headline):
+            one = row.cells[view.headline]
+            return f"{row.model}: {one.text} {one.unit} {view.headline}"
     return ""
 
 
-def _breakdown(row: Row) -> dict[str, list[Breakdown]]:
-    tables: dict[str, list[Breakdown]] = {}
-    for part in row.entry.result.breakdown if row.entry else ():
-        tables.setdefault(part.by, []).append(part)
-    return tables
+def _pictures(view: BoardView) -> dict[str, bytes]:
+    """The stored pictures of all entries, by their paths on the site, which are those in the store."""
+    return {
+        f"{view.name}/{row.key}/{one.file}": read_picture(view.folder / row.key / one.file, one)
+        for row in view.rows
+        if row.entry and view.folder
+        for one in row.entry.facts.pictures
+    }
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> None:

@@ -2,6 +2,7 @@
 
     STORE/<dataset>/<protocol>/_board.json      what all entries share: rules, frames, ground truth, joints
     STORE/<dataset>/<protocol>/<entry>.json     one result and its facts
+    STORE/<dataset>/<protocol>/<entry>/1.png    pictures of its worst frames, if it has any
 
 Two results stand on one board only if they were scored by the same rules on the same frames against the same
 ground truth; anything else is refused when it is added, and again when it is read.
@@ -22,7 +23,13 @@ import msgspec
 
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
 from mhbench.evaluation.results import read_result
-from mhbench.leaderboard.admission import check_belongs, check_may_open, check_new, check_numbers, check_whole
+from mhbench.leaderboard.admission import (
+    check_belongs,
+    check_may_open,
+    check_new,
+    check_numbers,
+    check_whole,
+)
 from mhbench.leaderboard.entries import (
     BOARD_FILE,
     Board,
@@ -31,7 +38,7 @@ from mhbench.leaderboard.entries import (
     read_board_file,
     read_entry,
 )
-from mhbench.protocols.loading import load_protocol
+from mhbench.leaderboard.pictures import report_pictures
 from mhbench.shards.files import unwritable, write_atomically
 
 if TYPE_CHECKING:
@@ -46,8 +53,9 @@ _RETRY_S: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class StoredBoard:
-    """A board and its entries, by name."""
+    """A board, the folder it lies in, and its entries, by name."""
 
+    folder: Path
     board: Board
     entries: tuple[Entry, ...]
 
@@ -65,6 +73,7 @@ def add_entry(
     partial: bool = False,
     upper_bound: bool = False,
     own_data: str = "",
+    report: Path | None = None,
 ) -> Path:
     """Add the result of a file to the board of its protocol and return the path of the new entry.
 
@@ -77,18 +86,22 @@ def add_entry(
         year: of the publication.
         note: anything a reader must know.
         added: day as YYYY-MM-DD; today by default.
-        partial: accept missing frames or joints; the entry is then marked.
+        partial: accept missing frames, joints or metrics; the entry is then marked, and ranked only where
+            nothing is missing.
         upper_bound: the predictions were made from the ground truth; the entry is shown, not ranked.
         own_data: opens the board of data that are not the official ones, and says what they are.
+        report: folder of the result's report, whose pictures of the worst frames the entry then shows.
 
     Raises:
-        InputError: no result of this format version, or an existing entry was edited.
+        InputError: no result of this format version, one with numbers that its protocol does not give, or an
+            existing entry was edited.
         UsageError: it does not belong on this board, is partial, or is there already.
         OutputError: the board is locked or cannot be written.
     """
     result = read_result(path)
     check_numbers(path, result)
     check_whole(path, result, partial=partial)
+    pictures = [] if report is None else report_pictures(report, result)
     entry = _entry(
         name or slug(result.model),
         result,
@@ -100,9 +113,9 @@ def add_entry(
             "note": note,
             "partial": partial,
             "upper_bound": upper_bound,
+            "pictures": [msgspec.to_builtins(picture) for picture, _ in pictures],
         },
     )
-    load_protocol(result.protocol.name)  # a protocol we know is a path we may write to
     folder = store / result.protocol.name
     with locked(folder):
         if (folder / BOARD_FILE).exists():
@@ -112,6 +125,8 @@ def add_entry(
         else:
             check_may_open(path, result, own_data)
             write_atomically(folder / BOARD_FILE, as_file(Board.of(result, own_data)))
+        for picture, content in pictures:
+            write_atomically(folder / entry.name / picture.file, content)
         write_atomically(folder / f"{entry.name}.json", as_file(entry))
     return folder / f"{entry.name}.json"
 
@@ -153,7 +168,7 @@ def read_board(folder: Path, store: Path | None = None) -> StoredBoard:
             raise InputError(f"{path} holds the entry {entry.name!r}", expected=f"{entry.name}.json")
         check_belongs(path, entry.result, board)
         entries.append(entry)
-    return StoredBoard(board, tuple(entries))
+    return StoredBoard(folder, board, tuple(entries))
 
 
 def slug(model: str) -> str:

@@ -72,7 +72,7 @@ def _row(view: BoardView, place: int) -> dict[str, Any]:
                 "value": one.value,
                 "unit": one.unit,
                 "ci95": one.ci95,
-                "rank": view.ranks[metric][place],
+                "rank": view.rank(metric, place),
             }
             for metric, one in row.cells.items()
         },
@@ -92,7 +92,7 @@ def as_csv(views: Sequence[BoardView]) -> bytes:
         for place, row in enumerate(view.rows):
             for metric, one in row.cells.items():
                 low, high = one.ci95 or ("", "")
-                numbers = [one.value, one.unit, low, high, view.ranks[metric][place]]
+                numbers = [one.value, one.unit, low, high, view.rank(metric, place)]
                 writer.writerow(
                     [
                         view.name,
@@ -137,8 +137,7 @@ def markdown_cell(value: object) -> str:
 
 
 def _rank(view: BoardView, place: int) -> str:
-    found = view.ranks[view.headline.metric][place] if view.columns else None
-    return str(found or "-")
+    return str(view.rank(view.headline, place) or "-")
 
 
 def _number(row: Row, metric: str) -> str:

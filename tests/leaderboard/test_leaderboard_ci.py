@@ -63,7 +63,8 @@ def run_action(folder, given):
     """Run the steps until one fails: exit codes of all that ran, and the one that failed."""
     codes = {}
     for name, script, environment in steps_of_the_action(given):
-        done = bash(script, folder, environment | {"GITHUB_STEP_SUMMARY": str(folder / "step-summary.md")})
+        files = {"GITHUB_STEP_SUMMARY": folder / "step-summary.md", "GITHUB_OUTPUT": folder / "step-output"}
+        done = bash(script, folder, environment | {key: str(path) for key, path in files.items()})
         codes[name] = done.returncode
         if done.returncode:
             return codes, done
@@ -118,13 +119,28 @@ def test_the_action_evaluates_gates_and_builds(place):
     given = {**inputs_of_the_workflow(), "store": "leaderboard", "raw": "raw/panoptic", "dataset": "panoptic"}
     ran, failed = run_action(place, given)
     assert failed is None, failed.stderr
-    assert list(ran) == ["Install", "Convert", "Evaluate", "Gate", "Build the pages"]
+    assert list(ran) == ["Install", "Name the converter", "Convert", "Evaluate", "Gate", "Build the pages"]
+    assert re.fullmatch(r"hash=[0-9a-f]{16}\n", (place / "step-output").read_text())
     out = place / "mhbench-out"
     assert read_result(out / "result.json").metrics["mpjpe_abs"].value < 15.0
     assert (out / "report" / "index.html").exists()
     assert (out / "site" / "panoptic" / "generic" / "main.html").exists()
     assert ET.parse(out / "gate.xml").getroot().get("failures") == "0"  # noqa: S314 - our own text
     assert "| mpjpe\\_abs |" in (place / "step-summary.md").read_text()
+
+
+def test_a_conversion_that_was_cached_is_not_made_again(place):
+    """The workflow has converted; the action finds its shards where the cache puts them."""
+    shards = sorted((place / "shards").rglob("*.h5"))
+    before = [path.stat().st_mtime_ns for path in shards]
+    given = {**inputs_of_the_workflow(), "raw": "raw/panoptic", "dataset": "panoptic", "baseline": ""}
+    (convert,) = [step for step in steps_of_the_action(given) if step[0] == "Convert"]
+    done = bash(convert[1], place, convert[2])
+    assert " 0 converted, 1 current, 0 failed" in done.stdout
+    assert [path.stat().st_mtime_ns for path in shards] == before
+    cache = next(step for step in load("action.yml")["runs"]["steps"] if step["name"] == "Cache the shards")
+    assert "steps.converter.outputs.hash" in cache["with"]["key"]
+    assert cache["with"]["path"] == "${{ inputs.data }}"
 
 
 def test_the_action_stops_at_a_worse_model_and_publishes_nothing(place):

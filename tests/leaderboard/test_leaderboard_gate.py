@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import xml.etree.ElementTree as ET
 
+import leaderboard_results
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leaderboard_results import made_result, saved
+from leaderboard_results import saved
 
 from mhbench.cli.main import main
 from mhbench.errors import InputError, MissingInputError, UsageError
@@ -16,6 +18,7 @@ from mhbench.leaderboard.gate import allowed_losses, check_result, read_baseline
 from mhbench.leaderboard.gate_reports import as_junit, as_summary
 from mhbench.leaderboard.store import add_entry
 
+made_result = functools.partial(leaderboard_results.made_result, whole=False)
 OLD = made_result("old", 100.0)
 
 
@@ -118,7 +121,7 @@ def test_losses_are_read_with_their_units():
 
 def test_a_baseline_is_a_result_or_an_unedited_entry(tmp_path):
     path = saved(tmp_path, OLD)
-    entry = add_entry(tmp_path / "store", path)
+    entry = add_entry(tmp_path / "store", path, partial=True)
     assert read_baseline(path) == read_baseline(entry) == OLD
     entry.write_text(entry.read_text().replace('"value": 100.0', '"value": 200.0'))
     with pytest.raises(InputError, match="was edited"):

@@ -9,10 +9,12 @@ import re
 import time
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 from leaderboard_results import PROTOCOL, made_result, saved
 
 from mhbench.errors import InputError
+from mhbench.evaluation.results import Breakdown, Value, WorstFrame
 from mhbench.leaderboard.entries import BOARD_FILE, Board, Entry, Facts, as_file
 from mhbench.leaderboard.site import build_site
 from mhbench.leaderboard.store import add_entry
@@ -120,7 +122,6 @@ def test_an_entry_page_shows_facts_and_breakdowns(site):
     for part in (
         "ResNet-50",
         "By sequence",
-        "By camera",
         "pizza",
         "280 matched",
         "200 draws of 12 sequences",
@@ -129,6 +130,34 @@ def test_an_entry_page_shows_facts_and_breakdowns(site):
     printed = (site / "panoptic" / "zanfir-loco" / "published-loco-table-4-loco-2.html").read_text()
     assert "Printed parts" in printed
     assert "haggling" in printed
+
+
+def test_an_entry_page_draws_parts_joints_and_lists_the_worst_frames(tmp_path):
+    result = made_result("x")
+    values = dict.fromkeys(result.metrics, 50.0)
+    parts = tuple(
+        Breakdown(by="joint", key=joint, metrics={**values, "mpjpe_abs": 10.0 + place})
+        for place, joint in enumerate(result.protocol.joints)
+    )
+    worst = (WorstFrame(frame="band/<b>/1", about="2 missed"),)
+    drawn = msgspec.structs.replace(result, breakdown=result.breakdown + parts, worst_frames=worst)
+    add_entry(tmp_path / "store", saved(tmp_path, drawn))
+    text = (build_site(tmp_path / "store", tmp_path / "site").parent / PROTOCOL / "x.html").read_text()
+    assert text.count("<circle") == len(result.protocol.joints)
+    assert "<title>right ankle: 24.00 mm</title>" in text
+    assert "<code>band/&lt;b&gt;/1</code>: 2 missed" in text
+    by_joint = text.split('aria-label="By joint"')[1]
+    dots = [float(one) for one in re.findall(r"--a:0;--w:0;--v:(\d+)", by_joint)][:: len(values)]
+    assert dots == sorted(dots)
+    assert (dots[0], dots[-1]) == (42.0, 100.0)  # 10 and 24, from zero
+
+
+def test_a_board_on_which_nobody_has_a_number_is_built(tmp_path):
+    result = made_result("x")
+    nothing = {name: Value(value=None, unit=one.unit) for name, one in result.metrics.items()}
+    add_entry(tmp_path / "store", saved(tmp_path, msgspec.structs.replace(result, metrics=nothing)))
+    site = build_site(tmp_path / "store", tmp_path / "site").parent
+    assert ">x</a>" in (site / PROTOCOL / "index.html").read_text()
 
 
 def test_the_same_store_gives_the_same_bytes_and_old_pages_go(store, tmp_path):

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 from leaderboard_results import PROTOCOL, made_result, saved
+from PIL import Image
 
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
+from mhbench.evaluation.results import WorstFrame
 from mhbench.leaderboard.entries import BOARD_FILE
+from mhbench.leaderboard.site import build_site
 from mhbench.leaderboard.store import add_entry, locked, read_boards, slug
 
 
@@ -53,7 +56,7 @@ def test_an_entry_holds_the_result_and_its_facts(store):
 
 def test_a_diff_of_two_entries_shows_one_line_per_number(store):
     lines = store.add(made_result()).read_text().splitlines()
-    assert sum('"value"' in line for line in lines) == 5  # four metrics, and whether it is comparable
+    assert sum('"value"' in line for line in lines) == 9  # eight metrics, and whether it is comparable
     assert all(len(line) < 1300 for line in lines)
 
 
@@ -227,6 +230,64 @@ def test_many_additions_at_once_lose_nothing_and_let_one_duplicate_in(store):
     assert sorted(path.name for path in store.board.iterdir() if path.name.startswith((".", "_"))) == [
         BOARD_FILE
     ]
+
+
+@pytest.mark.slow
+def test_two_processes_that_add_a_hundred_entries_at_once_lose_none(store):
+    paths = [str(saved(store.results, made_result(f"model-{number:03d}", 90.0))) for number in range(100)]
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom mhbench.leaderboard.store import add_entry\n"
+        "for one in sys.argv[2:]:\n    add_entry(Path(sys.argv[1]), Path(one))\n"
+    )
+    halves = (paths[::2], paths[1::2])
+    running = [subprocess.Popen([sys.executable, "-c", script, str(store.folder), *half]) for half in halves]
+    assert [one.wait() for one in running] == [0, 0]
+    (stored,) = read_boards(store.folder)
+    assert [entry.name for entry in stored.entries] == [f"model-{number:03d}" for number in range(100)]
+
+
+def test_a_metric_that_is_missing_needs_the_flag_and_a_strange_one_is_refused(store):
+    whole = made_result("first")
+    fewer = {name: one for name, one in whole.metrics.items() if name != "mpjpe"}
+    with pytest.raises(UsageError, match="there is no mpjpe"):
+        store.add(changed(whole, metrics=fewer))
+    path = store.add(changed(whole, metrics=fewer), partial=True)
+    assert "partial" in path.read_text()
+    more = {**whole.metrics, "fame": whole.metrics["mpjpe"]}
+    with pytest.raises(InputError, match="gives no fame"):
+        store.add(changed(made_result("second"), metrics=more))
+
+
+def report_of(store, result, pictures=2):
+    """A report as `evaluate --report` leaves it."""
+    folder = store.results / "report"
+    (folder / "worst").mkdir(parents=True)
+    (folder / "result.json").write_bytes(result.to_json())
+    for number in range(1, pictures + 1):
+        Image.new("RGB", (90, 60), (number * 40, 0, 0)).save(folder / "worst" / f"{number}.png")
+    return folder
+
+
+def test_pictures_of_a_report_are_kept_beside_the_entry_and_checked(store, tmp_path):
+    frames = tuple(WorstFrame(frame=f"band/00/{number}", about="1 missed") for number in range(3))
+    result = changed(made_result("first"), worst_frames=frames)
+    report = report_of(store, result)
+    store.add(result, report=report)
+    (entry,) = read_boards(store.folder)[0].entries
+    assert [one.about for one in entry.facts.pictures] == ["band/00/0: 1 missed", "band/00/1: 1 missed"]
+    site = build_site(store.folder, tmp_path / "site").parent
+    page = (site / PROTOCOL / "first.html").read_text()
+    for picture in entry.facts.pictures:
+        assert f'src="first/{picture.file}"' in page
+        assert (site / PROTOCOL / "first" / picture.file).stat().st_size < 1000
+    with pytest.raises(UsageError, match="the report of another result"):
+        store.add(made_result("second"), report=report)
+    (report / "worst" / "1.png").write_bytes(b"<svg onload=alert(1)>")
+    with pytest.raises(InputError, match=r"1\.png"):
+        store.add(result, name="third", report=report)
+    Image.new("RGB", (90, 60)).save(store.board / "first" / "2.png")
+    with pytest.raises(InputError, match="not the picture that was added"):
+        build_site(store.folder, tmp_path / "site")
 
 
 @pytest.mark.parametrize(
