@@ -14,9 +14,10 @@ import numpy as np
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.metrics.crmh_collisions import coded_volumes
+from mhbench.volumes.lattices import Cells, common_cells, points_in
 from mhbench.volumes.meshes import Mesh, bounds, checked_faces
 from mhbench.volumes.overlap import shared_volume
-from mhbench.volumes.solids import Solid, common_cells
+from mhbench.volumes.solids import Solid
 from mhbench.volumes.trees import surfaces_cross
 
 if TYPE_CHECKING:
@@ -100,24 +101,30 @@ def collisions(
 
 def _exact(people: Floats, faces: Integers, whole: Integers, *, strict: bool) -> Collisions:
     candidates = _touching_boxes(people, whole) if len(faces) else []
-    met = sorted({person for pair in candidates for person in pair})
-    solids = {person: Solid(Mesh(people[person], faces)) for person in met}
-    pairs, overlaps, depths = [], [], []
+    near = sorted({person for pair in candidates for person in pair})
+    solids = {person: Solid(Mesh(people[person], faces)) for person in near}
+    common = {(i, j): common_cells(solids[i].cells, solids[j].cells) for i, j in candidates}
+    common = {pair: cells for pair, cells in common.items() if cells.words.any()}
+    inside: dict[tuple[int, int], Integers] = {}
+    depths = [np.zeros(0)]
     marked = np.zeros(people.shape[:2], dtype=np.bool_)
-    for i, j in candidates:
-        first, second = solids[i], solids[j]
-        common = common_cells(first, second)
-        if not common.any():
-            continue
-        found = [second.vertices_inside(first), first.vertices_inside(second)]
-        if not len(found[0]) + len(found[1]) and not (strict and surfaces_cross(first.tree, second.tree)):
-            continue
-        pairs.append((i, j))
-        for guest, host, inside, person in ((first, second, found[0], i), (second, first, found[1], j)):
-            marked[person, inside] = True
-            depths.append(host.depths(guest.mesh.vertices[inside]))
-        overlaps.append(shared_volume(first, second, common=common))
-    depths_mm = _MM * np.concatenate([np.zeros(0), *depths])
+    for host, solid in solids.items():
+        guests = {i + j - host: cells for (i, j), cells in common.items() if host in (i, j)}
+        found = _vertices_inside(solid, {guest: (people[guest], cells) for guest, cells in guests.items()})
+        for guest, vertices in found.items():
+            inside[guest, host] = vertices
+            marked[guest, vertices] = True
+        depths.append(
+            solid.depths(np.concatenate([np.zeros((0, 3)), *(people[g][v] for g, v in found.items())]))
+        )
+    pairs = [
+        (i, j)
+        for i, j in common
+        if len(inside[i, j]) + len(inside[j, i])
+        or (strict and surfaces_cross(solids[i].tree, solids[j].tree))
+    ]
+    overlaps = [shared_volume(solids[i], solids[j], common[i, j]) for i, j in pairs]
+    depths_mm = _MM * np.concatenate(depths)
     return Collisions(
         pairs=pairs,
         colliding_vertices=len(depths_mm),
@@ -130,6 +137,18 @@ def _exact(people: Floats, faces: Integers, whole: Integers, *, strict: bool) ->
         candidates=len(candidates),
         vertices=marked,
     )
+
+
+def _vertices_inside(host: Solid, guests: dict[int, tuple[Floats, Cells]]) -> dict[int, Integers]:
+    """Which vertices of each guest are inside the host: all asked at once, in the cells where they may be."""
+    possible = {guest: points_in(cells, vertices) for guest, (vertices, cells) in guests.items()}
+    points = [guests[guest][0][rows] for guest, rows in possible.items()]
+    inside = host.contains(np.concatenate([np.zeros((0, 3)), *points]))
+    ends = np.cumsum([len(rows) for rows in possible.values()])[:-1]
+    return {
+        guest: rows[flags]
+        for (guest, rows), flags in zip(possible.items(), np.split(inside, ends), strict=True)
+    }
 
 
 def _touching_boxes(people: Floats, whole: Integers) -> list[tuple[int, int]]:

@@ -47,7 +47,7 @@ def signed_distance(vertices: npt.ArrayLike, faces: npt.ArrayLike, points: npt.A
     _check_faces(mesh)
     solid = Solid(mesh)
     distance = solid.depths(places)
-    return np.where(solid.outward * count_windings(solid.tree, places) > 0, -distance, distance)
+    return np.where(solid.outward * count_windings(solid.closed, places) > 0, -distance, distance)
 
 
 def distance_field(

@@ -132,22 +132,35 @@ def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
             if bound[size] >= best:
                 continue
             node = stack[size]
-            if node < leaves:
-                left, right = _gap(boxes, 2 * node, x, y, z), _gap(boxes, 2 * node + 1, x, y, z)
-                near = 2 * node + (right < left)
-                stack[size], bound[size] = 4 * node + 1 - near, max(left, right)
-                stack[size + 1], bound[size + 1] = near, min(left, right)
-                size += 2
-                continue
-            leaf = node - leaves
-            for triangle in range(starts[leaf], starts[leaf + 1]):
-                if faces[triangle, 2] >= vertex_count:
-                    continue
-                distance = _squared_distance(vertices, faces, triangle, x, y, z, best)
-                if distance < best:
-                    best, nearest = distance, triangle
+            while node < leaves:
+                node *= 2
+                left, right = _gap(boxes, node, x, y, z), _gap(boxes, node + 1, x, y, z)
+                if max(left, right) < best:
+                    stack[size], bound[size] = node + (right >= left), max(left, right)
+                    size += 1
+                if min(left, right) >= best:
+                    node = 0  # no leaf
+                    break
+                node += right < left
+            if node > 0:
+                best, nearest = _nearest_in_leaf(tree, node - leaves, vertex_count, x, y, z, best, nearest)
         result[n] = math.sqrt(best)
     return result
+
+
+@kernel
+def _nearest_in_leaf(
+    tree: Tree, leaf: int, vertex_count: int, x: float, y: float, z: float, best: float, nearest: int
+) -> tuple[float, int]:
+    """The least squared distance so far and its triangle, once a leaf has been looked at."""
+    vertices, faces, starts, _ = tree
+    for triangle in range(starts[leaf], starts[leaf + 1]):
+        if faces[triangle, 2] >= vertex_count:
+            continue
+        distance = _squared_distance(vertices, faces, triangle, x, y, z, best)
+        if distance < best:
+            best, nearest = distance, triangle
+    return best, nearest
 
 
 @kernel
