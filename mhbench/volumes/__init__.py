@@ -21,6 +21,8 @@ _HOME: Final = {
     "Lattice": "lattice",
     "block_of": "lattice",
     "lattice_of": "lattice",
+    "place_in_grid": "network_grid",
+    "grid_box": "network_grid",
     "pack": "packing",
     "unpack": "packing",
     "signed_distance": "distance",

@@ -277,3 +277,49 @@ def test_hdf5_of_other_programs(tmp_path):
     assert table.frame_ids.tolist() == ["s/0/1", "s/0/2"]
     assert table.persons["joints3d"].dtype == np.float64
     assert np.all(table.persons["joints3d"] == 0.5)
+
+
+def with_volumes(table, **changes):
+    people = table.person_count
+    columns = {
+        "volume": np.random.default_rng(0).integers(0, 7, size=(people, 8, 8, 8), dtype=np.uint8),
+        "volume_box": np.tile([0.0, -1.0, 4.0, 1.8], (people, 1)),
+    }
+    return dataclasses.replace(table, persons={**table.persons, **columns, **changes})
+
+
+def test_volumes_go_into_the_hdf5_form_only(full_table, tmp_path):
+    table = with_volumes(full_table)
+    again = read_predictions(write_predictions(table, tmp_path / "p.h5"))
+    for name in ("volume", "volume_box"):
+        np.testing.assert_array_equal(again.persons[name], table.persons[name])
+    with pytest.raises(OutputError, match="cannot hold volumes"):
+        write_predictions(table, tmp_path / "p.json")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda persons: persons.pop("volume_box"), "/persons/volume_box is missing"),
+        (lambda persons: persons["volume"].__setitem__((0, 0), 9), "/persons/volume holds 9"),
+        (lambda persons: persons["volume_box"].__setitem__((0, 3), 0), r"volume_box\[0\] has a side of 0"),
+        (lambda persons: persons["volume_box"].__setitem__((0, 3), -1), "has a side of -1"),
+    ],
+)
+def test_volumes_with_faults_are_refused(full_table, tmp_path, edit, said):
+    table = with_volumes(full_table)
+    persons = {name: column.copy() for name, column in table.persons.items()}
+    edit(persons)
+    path = write_predictions(dataclasses.replace(table, persons=persons), tmp_path / "p.h5")
+    with pytest.raises(PredictionError, match=said):
+        read_predictions(path)
+
+
+def test_probabilities_are_no_volume(full_table, tmp_path):
+    path = write_predictions(with_volumes(full_table), tmp_path / "p.h5")
+    with h5py.File(path, "r+") as file:
+        values = file["persons/volume"][()] / 6
+        del file["persons/volume"]
+        file["persons/volume"] = values
+    with pytest.raises(PredictionError, match="/persons/volume is float64"):
+        read_predictions(path)
