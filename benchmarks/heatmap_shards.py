@@ -1,8 +1,8 @@
 """Volumetric heatmaps in shard files: 40 people on 14 x 316 x 135 x 240, what writing and reading cost.
 
 A sequence as long as JTA's (900 frames) is written with `write_shard` and read with `open_shards`, as a
-training or scoring run does. The peer is the dense form, which HDF5 unpacks. With a GPU of torch, volumes
-are rendered and searched there too.
+training or scoring run does. The peer is the dense form, which HDF5 unpacks. `heatmaps_gpu.py` renders and
+searches on a GPU, `loading.py` feeds a training.
 """
 
 from __future__ import annotations
@@ -143,35 +143,6 @@ def check(folder: Path) -> None:
     assert np.abs(volume[index] - values).max() <= 1 / 510
 
 
-def on_device(frames: Sequence[Frame]) -> dict[str, Contender]:
-    """Rendering and searching a batch on the GPU, if torch sees one."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return {}
-    from mhbench.heatmaps.decoding_torch import peaks_batch
-    from mhbench.heatmaps.rendering_torch import render_batch
-
-    batch = frames[:4]
-    rows = torch.from_numpy(np.concatenate([frame.centres() for frame in batch])).cuda()
-    owner = torch.repeat_interleave(
-        torch.arange(len(batch)), torch.tensor([len(frame.centres()) for frame in batch])
-    ).cuda()
-    out = torch.zeros((len(batch), *GRID.shape), device="cuda")
-
-    def rendered() -> None:
-        render_batch(grid(), rows, owner, len(batch), out)
-        torch.cuda.synchronize()
-
-    def found() -> None:
-        peaks_batch(out)[0].cpu()
-
-    return {
-        "dense on the GPU": Contender(rendered, per=len(batch)),
-        "peaks on the GPU": Contender(found, per=len(batch)),
-    }
-
-
 def main() -> None:
     options = measuring.arguments(__doc__).parse_args()
     table = sequence(options.seed)
@@ -207,7 +178,6 @@ def measured(folder: Path, table: FrameTable, seed: int, repeats: int) -> measur
                 UNPACKED: Contender(
                     lambda: file["heatmaps/dense"][next(rows)], who="peer", repeats=5, note="gzip of HDF5"
                 ),
-                **on_device(frames),
             },
             repeats=repeats,
         )

@@ -1,20 +1,22 @@
 """Centres -> volumes on any device torch knows, the same bits as `rendering.py`.
 
-Values come from the same table and the largest one wins, which no order of execution can change. Nothing
-here waits for the device but the check of the centres.
+On the processor the compiled kernels do it. On a device values come from the same table and the largest one
+wins, which no order of execution can change; nothing waits for the device but the check of the centres.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from mhbench.errors import ShapeError, UsageError
-from mhbench.heatmaps.rendering import gaussian
+from mhbench.heatmaps.rendering import HeatmapBuffer, gaussian, render_sparse
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from mhbench.heatmaps.grid import Grid
 
 
@@ -53,7 +55,11 @@ def render_batch(
         )
     else:
         volume = out.zero_()
-    _draw(volume, *_voxels(grid, centres, frame))
+    if _has_kernels(volume.device):
+        for one, rows in zip(volume.numpy(), _by_frame(centres, frame, frames), strict=True):
+            HeatmapBuffer(grid, one).render(rows)
+    else:
+        _draw(volume, *_voxels(grid, centres, frame))
     return volume
 
 
@@ -70,25 +76,34 @@ class BatchBuffer:
         self.grid = grid
         self._volumes = torch.zeros((frames, *grid.shape), dtype=torch.float32, device=device)
         self._touched = torch.zeros(0, dtype=torch.int64, device=device)
+        self._buffers = (
+            [HeatmapBuffer(grid, one) for one in self._volumes.numpy()]
+            if _has_kernels(self._volumes.device)
+            else []
+        )
 
     def render(self, grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int) -> torch.Tensor:
         """The volumes that `render_batch` gives, valid until the next call; do not write to them.
 
         Raises:
             ShapeError: the centres do not fit the grid.
-            UsageError: the grid is another one (the sigma may differ), or the batch is too large.
+            UsageError: the grid is another one, or the batch is too large.
         """
-        if replace(grid, sigma=self.grid.sigma) != self.grid or frames > len(self._volumes):
+        if grid != self.grid or frames > len(self._volumes):
             raise UsageError(
                 f"the buffer does not fit {frames} frames of {grid}",
                 expected=f"at most {len(self._volumes)} frames of {self.grid}",
                 action="make one buffer for each grid and size of batch",
             )
         _check(grid, centres, frame, frames)
-        self._volumes.view(-1)[self._touched] = 0
-        index, values, inside = _voxels(grid, centres, frame)
-        _draw(self._volumes, index, values, inside)
-        self._touched = index.reshape(-1)
+        if self._buffers:
+            for buffer, rows in zip(self._buffers, _by_frame(centres, frame, frames), strict=False):
+                buffer.render(rows)
+        else:
+            self._volumes.view(-1)[self._touched] = 0
+            index, values, inside = _voxels(grid, centres, frame)
+            _draw(self._volumes, index, values, inside)
+            self._touched = index.reshape(-1)
         return self._volumes[:frames]
 
 
@@ -104,10 +119,31 @@ def render_sparse_batch(
         ShapeError: the centres do not fit the grid.
     """
     _check(grid, centres, frame, frames)
+    if _has_kernels(centres.device):
+        parts = [render_sparse(grid, rows) for rows in _by_frame(centres, frame, frames)]
+        shifted = [index.astype(np.int64) + number * grid.voxels for number, (index, _) in enumerate(parts)]
+        return torch.from_numpy(_joined(shifted, np.int64)), torch.from_numpy(
+            _joined([values for _, values in parts], np.float32)
+        )
     index, values, inside = _voxels(grid, centres, frame)
     unique, place = torch.unique(index[inside], return_inverse=True)
     largest = torch.zeros(len(unique), dtype=torch.float32, device=centres.device)
     return unique, largest.scatter_reduce_(0, place, values[inside], "amax")
+
+
+def _has_kernels(device: torch.device) -> bool:
+    """The compiled kernels run there; a test lets them not, to hold the other way on the processor, too."""
+    return device.type == "cpu"
+
+
+def _by_frame(centres: torch.Tensor, frame: torch.Tensor, frames: int) -> list[npt.NDArray[np.int16]]:
+    """The centres of each frame."""
+    rows, owner = centres.numpy(), frame.numpy()
+    return [rows[owner == number] for number in range(frames)]
+
+
+def _joined(parts: list[npt.NDArray[Any]], kind: type[np.generic]) -> npt.NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype=kind), *parts])
 
 
 def _voxels(

@@ -44,7 +44,8 @@ class Batch:
         grid: grid that holds the largest of them.
         centres: (N, 4) int16 channel, depth bin, row, column.
         frame: (N,) int64 number 0 .. B - 1 of each centre's frame.
-        images: (B, 3, H, W) uint8 RGB, black beyond the edge of smaller ones; None without images.
+        images: (B, 3, H, W) uint8 RGB in channels-last memory, black beyond the edge of smaller ones; None
+            without images.
         transforms: how each image was changed; None where it was not.
     """
 
@@ -71,7 +72,7 @@ class Batch:
         Args:
             sigma: width of the Gaussians in voxels; by default the data set's.
             out: memory to use again: a volume, which is cleared as a whole, or (for batch after batch) a
-                `BatchBuffer` of `grid`, which clears what the last batch touched.
+                `BatchBuffer` of the grid with this sigma, which clears what the last batch touched.
 
         Raises:
             ShapeError: `out` does not fit.
@@ -122,7 +123,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         grid=grid,
         centres=torch.from_numpy(np.concatenate([sample.centres for sample in samples])),
         frame=torch.from_numpy(np.repeat(np.arange(len(samples)), counts)),
-        images=None if samples[0].image is None else torch.from_numpy(_stacked(samples)),
+        # channels last: a view, where their own planes would cost a copy across the memory
+        images=None if samples[0].image is None else torch.from_numpy(_stacked(samples)).permute(0, 3, 1, 2),
         transforms=tuple(sample.transform for sample in samples),
     )
 
@@ -236,12 +238,12 @@ class _Remaining:
 
 
 def _stacked(samples: Sequence[Sample]) -> npt.NDArray[np.uint8]:
-    """(B, 3, H, W), smaller images at the top left."""
+    """(B, H, W, 3), smaller images at the top left."""
     images = [sample.image for sample in samples if sample.image is not None]
     height, width = max(one.shape[0] for one in images), max(one.shape[1] for one in images)
-    stacked = np.zeros((len(samples), 3, height, width), dtype=np.uint8)
+    stacked = np.zeros((len(samples), height, width, 3), dtype=np.uint8)
     for place, image in zip(stacked, images, strict=True):
-        place[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)
+        place[: image.shape[0], : image.shape[1]] = image
     return stacked
 
 

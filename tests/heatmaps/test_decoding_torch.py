@@ -7,13 +7,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import mhbench.heatmaps.decoding_torch
 from mhbench.errors import ShapeError, UsageError
-from mhbench.heatmaps import PEAK_RULES, peaks
+from mhbench.heatmaps import PEAK_RULES, decoding_torch, peaks
 from mhbench.heatmaps.decoding_torch import peaks_batch
 
 SHAPE = (2, 2, 4, 3, 5)
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+# "passes": what a GPU does, on the processor
+DEVICES = ["cpu", "passes", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.fixture(params=DEVICES, scope="module")
+def device(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "passes":
+            patch.setattr(decoding_torch, "_has_kernels", lambda _: False)
+        yield "cuda" if request.param == "cuda" else "cpu"
+
 
 # few levels, so that plateaus are common; NaN is nothing
 levels = st.sampled_from([0.0, 0.05, 0.1, 0.25, 0.5, 1.0, float("nan")])
@@ -26,7 +35,6 @@ def on_processor(volumes, rule):
     return np.concatenate(places), np.concatenate([values for _, values in parts])
 
 
-@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", sorted(PEAK_RULES))
 @given(st.data())
 @settings(max_examples=40)
@@ -40,23 +48,23 @@ def test_all_rules_find_what_the_processor_finds(device, name, data):
     assert values.dtype == torch.float32
 
 
-def test_long_volumes_are_searched_block_by_block(monkeypatch):
+def test_long_volumes_are_searched_in_parts(device, monkeypatch):
     volumes = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-    monkeypatch.setattr(mhbench.heatmaps.decoding_torch, "_TOGETHER", 17)
-    found = peaks_batch(torch.from_numpy(volumes))
-    assert np.array_equal(found[0].numpy(), on_processor(volumes, PEAK_RULES["validation"])[0])
+    monkeypatch.setattr(decoding_torch, "_TOGETHER", 17)
+    found = peaks_batch(torch.from_numpy(volumes).to(device))
+    assert np.array_equal(found[0].cpu().numpy(), on_processor(volumes, PEAK_RULES["validation"])[0])
 
 
-def test_bfloat16_is_widened():
-    volumes = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0)).bfloat16()
+def test_bfloat16_is_widened(device):
+    volumes = torch.rand(SHAPE, generator=torch.Generator().manual_seed(0)).bfloat16().to(device)
     found = peaks_batch(volumes, threshold=0.3, neighbours=26)
     expected = peaks_batch(volumes.float(), threshold=0.3, neighbours=26)
     assert torch.equal(found[0], expected[0])
 
 
-def test_nothing_in_nothing():
-    assert peaks_batch(torch.zeros(0, 2, 4, 3, 5))[0].shape == (0, 5)
-    assert peaks_batch(torch.zeros(SHAPE))[0].shape == (0, 5)
+def test_nothing_in_nothing(device):
+    assert peaks_batch(torch.zeros(0, 2, 4, 3, 5, device=device))[0].shape == (0, 5)
+    assert peaks_batch(torch.zeros(SHAPE, device=device))[0].shape == (0, 5)
 
 
 def test_what_cannot_be_searched_is_refused():

@@ -51,9 +51,10 @@ def test_sigma_is_chosen_when_volumes_are_rendered(shards):
     wide = batch.volumes(sigma=4)
     assert np.array_equal(wide[0].numpy(), render(replace(batch.grid, sigma=4), samples[1].centres))
     assert batch.volumes(sigma=4, out=wide).data_ptr() == wide.data_ptr()
-    buffer = BatchBuffer(batch.grid, 2)
-    for sigma in (4, None):
-        assert torch.equal(batch.volumes(sigma=sigma, out=buffer), batch.volumes(sigma=sigma))
+    buffer = BatchBuffer(replace(batch.grid, sigma=4), 2)
+    assert torch.equal(batch.volumes(sigma=4, out=buffer), wide)
+    with pytest.raises(UsageError, match="does not fit"):
+        batch.volumes(out=buffer)
 
 
 def test_images_of_several_sizes_lie_at_the_top_left(shards, raw):

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks_at_hand import BENCHMARKS, benchmark
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAGE = BENCHMARKS.parent / "docs" / "location_maps.md"
 
 
 @pytest.fixture(scope="module")
 def script():
-    before = set(sys.modules)
-    sys.path.insert(0, str(BENCHMARKS))
-    yield importlib.import_module("location_maps")
-    sys.path.remove(str(BENCHMARKS))
-    for name in set(sys.modules) - before:
-        if (
-            getattr(sys.modules[name], "__file__", None)
-            and BENCHMARKS in Path(sys.modules[name].__file__).parents
-        ):
-            del sys.modules[name]
+    with benchmark("location_maps") as module:
+        yield module
 
 
 @pytest.fixture(scope="module")
