@@ -42,7 +42,7 @@ def body_map(
     name: str = "body-map",
     around_zero: bool = False,
 ) -> PaperFigure | None:
-    """The value of every joint and of every limb, on two figures of a person.
+    """The value of every joint and of every limb, each on a drawing of a person; None without either.
 
     Args:
         joints: joint -> value; those without a place on the body are left out.
@@ -54,34 +54,29 @@ def body_map(
     """
     known = {joint: one for joint, one in joints.items() if np.isfinite(one) and place_on_body(joint)}
     whole = {limb: one for limb, one in limbs.items() if np.isfinite(one) and limb in _LIMBS}
-    if len(known) < _FEWEST_JOINTS:
+    panels = [("joints", _draw_joints, known)] if len(known) >= _FEWEST_JOINTS else []
+    panels += [("limbs", _draw_limbs, whole)] if whole else []
+    if not panels:
         return None
-    values = [*known.values(), *whole.values()]
-    limits = _limits(values, around_zero=around_zero)
-    figure, axes = plate(height=3.0, columns=2)
+    limits = _limits([*known.values(), *whole.values()], around_zero=around_zero)
     colours = colormaps[DIVERGING if around_zero else SCALE]
-    _draw_joints(axes[0], known, limits, colours)
-    _draw_limbs(axes[1], whole, limits, colours)
-    for one, title in zip(axes, ("joints", "limbs"), strict=True):
-        one.set(xlim=(-0.72, 0.72), ylim=(-0.08, 1.93), xticks=[], yticks=[], title=title)
-        one.set_aspect("equal")
-        one.spines[:].set_visible(b=False)
-        one.annotate("right", (-0.66, 0.02), color=QUIET, fontsize=6, ha="left")
-        one.annotate("left", (0.66, 0.02), color=QUIET, fontsize=6, ha="right")
+    figure, grid = plate(height=3.0, columns=len(panels), squeeze=False)
+    for axes, (title, draw, values) in zip(grid[0], panels, strict=True):
+        draw(axes, values, limits, colours)
+        axes.set(xlim=(-0.72, 0.72), ylim=(-0.08, 1.93), xticks=[], yticks=[], title=title)
+        axes.set_aspect("equal")
+        axes.spines[:].set_visible(b=False)
+        axes.annotate("right", (-0.66, 0.02), color=QUIET, fontsize=6, ha="left")
+        axes.annotate("left", (0.66, 0.02), color=QUIET, fontsize=6, ha="right")
     scale = ScalarMappable(Normalize(*limits), colours)
+    words = f"{metric} ({unit})" if unit else metric
     bar = figure.colorbar(
-        scale,
-        ax=list(axes),
-        orientation="horizontal",
-        shrink=0.7,
-        aspect=35,
-        pad=0.02,
-        label=f"{metric} ({unit})" if unit else metric,
+        scale, ax=list(grid[0]), orientation="horizontal", shrink=0.7, aspect=35, pad=0.02, label=words
     )
     for spine in bar.ax.spines.values():
         spine.set_visible(False)
-    caption = f"{metric} of every joint and of every limb (its joints pooled); the person faces the reader."
-    return PaperFigure(name, caption, figure)
+    shown = " and of every ".join(title.removesuffix("s") for title, _, _ in panels)
+    return PaperFigure(name, f"{metric} of every {shown}; the person faces the reader.", figure)
 
 
 def _limits(values: Sequence[float], *, around_zero: bool) -> tuple[float, float]:

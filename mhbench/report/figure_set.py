@@ -42,7 +42,7 @@ def figures_of(evaluation: Evaluation) -> list[PaperFigure]:
     curves = evaluation.scored.precision_recall() or (
         people_curves(records, result.metrics) if records else {}
     )
-    drawn += [precision_recall(curves), _body_map(result)]
+    drawn += [precision_recall(curves), _body_map(result), _part_map(result)]
     if records is not None:
         names = shown_errors(records, result.metrics)
         drawn += trends(records, evaluation.scored.frames, names[0]) if names else []
@@ -87,6 +87,17 @@ def _body_map(result: Result) -> PaperFigure | None:
         return None
     joints, limbs = part_values(result, "joint", metric), part_values(result, "limb", metric)
     return body_map(joints, limbs, metric, result.metrics[metric].unit)
+
+
+def _part_map(result: Result) -> PaperFigure | None:
+    """The overlap of each part of a body that is scored as a solid."""
+    parts = {
+        name.removeprefix("part_iou.").replace("_", " "): one.value
+        for name, one in result.metrics.items()
+        if name.startswith("part_iou.") and one.value is not None
+    }
+    limbs = {"trunk" if name == "torso" else name: value for name, value in parts.items()}
+    return body_map({}, limbs, "part_iou", "%", name="part-map")
 
 
 def _by_order(result: Result, drawn: Iterable[str]) -> list[PaperFigure | None]:

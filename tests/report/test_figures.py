@@ -208,7 +208,9 @@ def test_a_body_map_names_the_numbers_and_needs_a_body():
     drawn(figure)
     drawn(body_map(dict.fromkeys(JOINTS, 1.0), {}, "x", "mm"))  # all the same
     drawn(body_map({joint: value - 40.0 for joint, value in joints.items()}, {}, "x", "", around_zero=True))
-    assert body_map({"neck": 1.0, "tail": 2.0}, limbs, "mpjpe", "mm") is None
+    only_limbs = body_map({"neck": 1.0, "tail": 2.0}, limbs, "mpjpe", "mm")
+    assert [axes.get_title(loc="left") for axes in only_limbs.figure.axes[:-1]] == ["limbs"]
+    assert body_map({"neck": 1.0, "tail": 2.0}, {"tail": 1.0}, "mpjpe", "mm") is None
 
 
 def test_charts_show_the_worst_first():
