@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mhbench.protocols.loading import Protocol
     from mhbench.records import Records
-    from mhbench.scoring.scored import Scored
+    from mhbench.scoring.scored import FrameCounts, Scored
 
     Floats = npt.NDArray[np.float64]
 
@@ -25,14 +25,19 @@ def worst_frames(scored: Scored, protocol: Protocol) -> tuple[WorstFrame, ...]:
     """At most six frames, worst first.
 
     Where people are matched: by the mean distance of the people of a frame, with each miss and each invented
-    person at the matching limit. Else by the F1 or the collisions of each frame, if the protocol has them;
-    average precision has no value of one frame.
+    person at the matching limit. Where they are only found or not: by the F1 of each frame. Else by its own
+    value of a metric that has one, F1 or collisions; average precision has none.
     """
     records = scored.records
     if records is not None:
         return tuple(
             WorstFrame(frame=str(records.frames["id"][row]), about=_people(records, row))
             for row in worst_rows(frame_distances(records, protocol.matching.limit_m))
+        )
+    if scored.frame_counts is not None:
+        return tuple(
+            WorstFrame(frame=str(scored.frames["id"][row]), about=_found(scored.frame_counts, row))
+            for row in worst_rows(_one_minus_f1(scored.frame_counts))
         )
     found = _value_of_frames(scored)
     if found is None:
@@ -56,6 +61,19 @@ def worst_rows(badness: Floats, count: int = WORST_FRAMES) -> list[int]:
     """Rows of the largest values above 0, largest first; equal ones in the order of the frames."""
     order = np.argsort(-badness, kind="stable")[:count]
     return [int(row) for row in order if badness[row] > 0]
+
+
+def _one_minus_f1(people: FrameCounts) -> Floats:
+    """(F,) 1 - F1 of each frame; of equal ones more people are worse."""
+    found, missed, false = people.counts.T.astype(np.float64)
+    wrong = missed + false
+    badness: Floats = wrong / np.maximum(2.0 * found + wrong, 1.0) + 1e-6 * wrong
+    return badness
+
+
+def _found(people: FrameCounts, row: int) -> str:
+    found, missed, false = people.counts[row].tolist()
+    return f"{found} found {people.how}, {missed} missed, {false} false"
 
 
 def _people(records: Records, row: int) -> str:

@@ -65,9 +65,10 @@ def draw_frame(
         title: heading; the frame's id if empty.
     """
     with mpl.rc_context({**RC, "axes.grid": False}):
-        figure = Figure(figsize=(13, 8), layout="constrained", dpi=100)
+        flat = "joints3d" not in table.persons and heatmaps is None
+        figure = Figure(figsize=(8, 5) if flat else (13, 8), layout="constrained", dpi=100)
         figure.suptitle(title or str(table.frames["id"][0]), x=0.01, ha="left", fontsize=11)
-        grid = figure.add_gridspec(2, 2, width_ratios=(5, 4))
+        grid = figure.add_gridspec(2, 1 if flat else 2, width_ratios=(1,) if flat else (5, 4))
         _draw_picture(figure.add_subplot(grid[0 if heatmaps else slice(None), 0]), table, image, overlay)
         if "joints3d" in table.persons:
             _draw_space(figure.add_subplot(grid[0, 1], projection="3d"), table, overlay)

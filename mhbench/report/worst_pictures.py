@@ -14,6 +14,7 @@ from mhbench.protocols.rules import ANY
 from mhbench.report.frame_picture import Overlay, draw_frame
 from mhbench.report.images import read_image
 from mhbench.shards.reading import open_shards
+from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,8 +74,12 @@ def _overlay(frame: FrameTable, predictions: PredictionTable, row: int) -> Overl
     """The predicted people where they have a place in the image; joints without people are not drawn."""
     people = predictions.people(row) if row >= 0 else slice(0, 0)
     given = predictions.persons
-    if predictions.skeleton is None or predictions.space != "camera" or "joints3d" not in given:
+    if predictions.skeleton is None:
         return None
+    if "joints3d" not in given or predictions.space != "camera":
+        joints2d = given["joints2d"][people] if "joints2d" in given else None
+        nowhere = np.full((people.stop - people.start, len(skeleton(predictions.skeleton)), 3), np.nan)
+        return None if joints2d is None else Overlay(predictions.skeleton, joints2d, nowhere)
     joints3d = given["joints3d"][people]
     projected = given["joints2d"][people] if "joints2d" in given else frame.camera(0).project(joints3d)
     return Overlay(predictions.skeleton, projected, joints3d)

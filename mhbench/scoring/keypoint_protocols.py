@@ -21,7 +21,7 @@ from mhbench.metrics.keypoint_matches import (
 from mhbench.protocols.frame_selection import counted_people
 from mhbench.scoring.people import in_other_joints, refuse_unscored, scores_of
 from mhbench.scoring.poses import frame_columns
-from mhbench.scoring.scored import Curve, PeopleCounts, Scored
+from mhbench.scoring.scored import Curve, FrameCounts, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
 from mhbench.skeletons import conversion, skeleton
 
@@ -120,8 +120,22 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         ),
         joints=skeleton(CONVENTIONS[_convention(protocol)].skeleton).joints,
         approximate=parts[0].approximate,
+        frame_counts=_frame_counts(whole[""], order),
         precision_recall=lambda: _curves(whole[""]),
     )
+
+
+def _frame_counts(matches: KeypointMatches, order: Ints) -> FrameCounts:
+    """Who is found at the lowest similarity, in the order of the frames (`order`: images by their id)."""
+    image = np.repeat(np.arange(len(order)), np.diff(matches.detection_start))
+    counted = (matches.ignored[0] & 1) == 0
+    right = (matches.matched[0] & 1) != 0
+    found = FrameCounts.of(
+        f"at similarity {THRESHOLDS[0]:g}", matches.people[:, 0], image[counted], right[counted]
+    )
+    counts = np.empty_like(found.counts)
+    counts[order] = found.counts
+    return FrameCounts(found.how, counts)
 
 
 def _curves(matches: KeypointMatches) -> dict[str, Curve]:

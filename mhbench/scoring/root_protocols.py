@@ -14,7 +14,7 @@ from mhbench.scoring.encounters import root_positions
 from mhbench.scoring.joints import plan_joints
 from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
 from mhbench.scoring.poses import frame_columns
-from mhbench.scoring.scored import Curve, PeopleCounts, Scored
+from mhbench.scoring.scored import Curve, FrameCounts, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
             predicted=sum(len(part.predicted) for part in parts),
         ),
         joints=parts[0].joints,
+        frame_counts=FrameCounts.of(
+            f"within {THRESHOLD_MM:g} mm", matches.people, matches.image, matches.right
+        ),
         precision_recall=lambda: {
             f"within {THRESHOLD_MM:g} mm": Curve.of(matches.right, int(matches.people.sum()))
         },

@@ -81,6 +81,27 @@ class Curve:
         return cls(hits / max(people, 1), hits / np.arange(1, len(right) + 1))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameCounts:
+    """People of each frame, where there are no records: (F, 3) found, missed, false; and found how."""
+
+    how: str
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        how: str,
+        people: npt.NDArray[np.int64],
+        frame: npt.NDArray[np.int64],
+        right: npt.NDArray[np.bool_],
+    ) -> FrameCounts:
+        """From the (F,) people of each frame; and (D,) predictions: their frame, and who is right."""
+        found = np.bincount(frame[right], minlength=len(people))
+        predicted = np.bincount(frame, minlength=len(people))
+        return cls(how, np.stack([found, people - found, predicted - found], axis=1))
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Scored:
     """All expected frames, scored.
@@ -94,6 +115,7 @@ class Scored:
         approximate: scored joints that are only approximately the predicted ones.
         records: one row per person, where the kind of scoring has them.
         provenance: what else the result should tell of how it came about.
+        frame_counts: people found in each frame, where there are no records but people.
         precision_recall: curves by what counts as right, for the report; {} where scores play no part.
     """
 
@@ -105,6 +127,7 @@ class Scored:
     approximate: tuple[str, ...] = ()
     records: Records | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    frame_counts: FrameCounts | None = None
     precision_recall: Callable[[], Mapping[str, Curve]] = dict
 
 

@@ -171,3 +171,12 @@ def test_levels_of_overlap_ignore_the_others():
     assert numbers["ap.moderate"] == pytest.approx(100.0)
     assert numbers["ap.hard"] == 0.0
     assert numbers["ar"] == 50.0
+
+
+def test_who_is_found_is_counted_in_the_order_of_the_frames():
+    people = [[body((100, 100)), body((500, 100))], [body((200, 100))], [body((300, 100))]]
+    table = crowd(people, [0.1, 0.5, 0.9])  # ids descend: the official order is the other one
+    given = [[people[0][0]], [body((900, 900))], [people[2][0], body((900, 100))]]
+    counts = scored(VAL, table, found(table, given)).frame_counts
+    assert counts.how == "at similarity 0.5"
+    np.testing.assert_array_equal(counts.counts, [[1, 1, 0], [0, 1, 1], [1, 0, 1]])
