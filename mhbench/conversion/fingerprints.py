@@ -88,11 +88,11 @@ def _files(path: Path) -> Iterator[tuple[str, os.DirEntry[str] | Path]]:
     if path.is_dir():
         with os.scandir(path) as entries:
             for entry in entries:
-                if entry.is_dir():
+                if entry.is_dir(follow_symlinks=False):  # through a link it might never end
                     yield from _files(path / entry.name)
-                else:
+                elif entry.is_file():
                     yield entry.path, entry
-    elif path.exists():
+    elif path.is_file():
         yield str(path), path
     else:
         raise MissingInputError(

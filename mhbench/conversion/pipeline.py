@@ -169,9 +169,11 @@ def _items(items: Iterable[Item]) -> dict[str, Item]:
     found: dict[str, Item] = {}
     for item in items:
         key = f"{item.split}/{item.name}"
-        if key in found:
+        if key in found or not key.isprintable():
             raise InputError(
-                f"the raw data hold the item {key} twice", expected="one folder for each sequence"
+                f"the raw data hold the item {key!r}{' twice' if key in found else ', which is no name'}",
+                expected="one folder or file for each sequence, named in printable letters",
+                action="rename or remove one",
             )
         found[key] = item
     return found

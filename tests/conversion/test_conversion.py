@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from fake_dataset import ITEMS, order, reads, write_raw
 
+from mhbench.conversion.fingerprints import fingerprint
 from mhbench.conversion.pipeline import convert
 from mhbench.conversion.records import rebuild_index
 from mhbench.datasets.items import Selection
@@ -233,6 +235,25 @@ def test_a_damaged_journal_is_named(raw, out):
     assert run(raw, out).done == 1
 
 
+def test_names_that_cannot_be_written_are_refused_before_anything_is_done(raw, out):
+    (raw / os.fsdecode(b"walk\xff.00_09.json")).write_text('{"seed": 1, "frames": 2}')
+    with pytest.raises(InputError, match=r"the item 'all/walk\\udcff\.00_09', which is no name"):
+        run(raw, out)
+    assert not out.exists()
+
+
+def test_fingerprints_meet_neither_pipes_nor_links_in_a_circle(tmp_path):
+    folder = tmp_path / "poses"
+    folder.mkdir()
+    (folder / "a.json").write_text("{}")
+    before = fingerprint(tmp_path, ["poses"]).content
+    os.mkfifo(folder / "pipe")
+    (folder / "circle").symlink_to(folder)
+    assert fingerprint(tmp_path, ["poses"]).content == before
+    with pytest.raises(MissingInputError, match=r"pipe is missing"):
+        fingerprint(tmp_path, ["poses/pipe"])
+
+
 def test_wrong_places_are_named(raw, out, tmp_path):
     with pytest.raises(MissingInputError, match="no raw folder"):
         run(tmp_path / "absent", out)
@@ -283,6 +304,17 @@ def test_a_killed_worker_costs_nothing_but_its_item_again(raw, out, tmp_path, mo
     assert (report.done, report.failures) == (ITEMS, {})
     assert leftovers(out) == []
     assert ITEMS + 1 <= reads(raw) <= ITEMS + 2  # what was in flight in the two workers
+    run(raw, tmp_path / "reference")
+    assert hashes(out) == hashes(tmp_path / "reference")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="dask is not installed")
+def test_a_killed_dask_worker_costs_nothing_but_its_item_again(raw, out, tmp_path):
+    order(raw, "walk3.00_03", "kill-during")
+    done = command(raw, out, "--engine", "dask", "-j", "2")
+    assert done.returncode == 0, done.stderr
+    assert reads(raw) > ITEMS
+    assert leftovers(out) == []
     run(raw, tmp_path / "reference")
     assert hashes(out) == hashes(tmp_path / "reference")
 

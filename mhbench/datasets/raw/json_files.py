@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import stat
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import msgspec
@@ -51,17 +52,12 @@ def read_bytes(path: Path, *, limit: int = FILE_LIMIT) -> bytes:
         MissingInputError: there is no such file.
         InputError: it is larger, or it cannot be read.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f"{path} is not there",
-            expected="the file as the data set delivers it",
-            action="check the raw folder",
-        ) from error
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", expected="a readable file") from error
+        raise unreadable(path, error) from error
     if len(content) > limit:
         raise InputError(
             f"{path} is larger than {limit} bytes",
@@ -69,6 +65,40 @@ def read_bytes(path: Path, *, limit: int = FILE_LIMIT) -> bytes:
             action="check what the file is",
         )
     return content
+
+
+def check_file(path: Path) -> None:
+    """Make sure of a regular file before it is opened: to open a pipe waits for ever.
+
+    Raises:
+        MissingInputError: there is none.
+        InputError: it is a folder, a pipe or a device, or the system does not let us look.
+    """
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise MissingInputError(
+            f"{path} is not there",
+            expected="the file as the data set delivers it",
+            action="check the raw folder; `mhbench doctor` tells what is missing",
+        ) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if kind != stat.S_IFREG:
+        raise InputError(
+            f"{path} is {'a folder' if kind == stat.S_IFDIR else 'no file'}",
+            expected="the file as the data set delivers it",
+            action="move it away and extract the file again",
+        )
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """The error of a file that the system does not let us read."""
+    return InputError(
+        f"{path} cannot be read: {error.strerror or error}",
+        expected="a readable file",
+        action="check its permissions and the disk it is on",
+    )
 
 
 def decode_json(content: bytes, kind: type[Kind], where: str, *, root: str = "$") -> Kind:

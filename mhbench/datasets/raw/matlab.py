@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.datasets.raw.bounds import BoundsError, TooLargeError
+from mhbench.datasets.raw.json_files import check_file, unreadable
 from mhbench.datasets.raw.matlab5_bounds import DEPTH, HEADER, check_bounds
-from mhbench.errors import InputError, MissingInputError, UnsafeInputError
+from mhbench.errors import InputError, UnsafeInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,15 +150,12 @@ class _Reader:
 
 
 def _require_version(path: Path, wanted: str) -> None:
+    check_file(path)
     try:
         with path.open("rb") as file:
-            header = file.read(HEADER)
-            file.seek(0)
-            found = _version(header)
-    except FileNotFoundError as error:
-        raise MissingInputError(f"{path} is not there", expected="a MATLAB file") from error
+            found = _version(file.read(HEADER))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", expected="a readable file") from error
+        raise unreadable(path, error) from error
     if found != wanted:
         what = f"is a MATLAB file of version {found}" if found else "is no MATLAB file, or cut short"
         raise InputError(

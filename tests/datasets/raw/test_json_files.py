@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 import msgspec
 import pytest
@@ -71,8 +72,11 @@ def test_a_missing_file_and_one_that_is_too_large(tmp_path):
     path.write_text('{"bodies": []}')
     with pytest.raises(InputError, match="larger than 5 bytes"):
         read_json(path, Scene, limit=5)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         read_json(tmp_path, Scene)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="is no file"):  # to open it would wait for ever
+        read_json(tmp_path / "pipe", Scene)
 
 
 @given(st.binary() | st.text(alphabet='{}[]":,0123456789.eE-+naif').map(str.encode))

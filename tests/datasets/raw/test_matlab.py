@@ -90,7 +90,7 @@ def test_missing_files_and_other_files(tmp_path, reader):
     (tmp_path / "other.mat").write_bytes(b"<html>" * 100)
     with pytest.raises(InputError, match="is no MATLAB file"):
         reader(tmp_path / "other.mat")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         reader(tmp_path)
 
 
