@@ -77,7 +77,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         accumulation: forward passes per step.
         epoch_steps: steps per epoch.
         epochs: at most.
-        minutes: of training, interruptions not counted, after which the epoch is the last; 0 = no limit.
+        minutes: of training (on a CPU: of all its cores together) after which the epoch is the last;
+            interruptions are not counted; 0 = no limit.
         validate_every: epochs between validations.
         save_every: epochs between checkpoints.
         precision: fp32, fp16 or bf16 (mixed).

@@ -136,6 +136,8 @@ class Trainer:
         half = config.precision == "fp16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state = State(settings=msgspec.to_builtins(config))
+        # the clock says nothing about work on a CPU that others share
+        self._clock = time.process_time if device.type == "cpu" else time.monotonic
         self._started = 0.0
         if (out / STATE).exists():
             self._load()
@@ -150,7 +152,7 @@ class Trainer:
         config = self.config
         total = config.epochs * config.epoch_steps
         last = total if stop_after is None else min(total, self.state.step + stop_after)
-        self._started = time.monotonic() - self.state.seconds
+        self._started = self._clock() - self.state.seconds
         self.task.network.train()
         with (
             _stop_asked(active=self.team.size == 1) as asked,
@@ -175,7 +177,7 @@ class Trainer:
             return shown_progress("train", total, lambda: self.state.step)
         seconds = math.ceil(60 * self.config.minutes)
         return shown_progress(
-            "train, seconds", seconds, lambda: min(seconds, int(time.monotonic() - self._started))
+            "train, seconds", seconds, lambda: min(seconds, int(self._clock() - self._started))
         )
 
     def _batches(self, step: int) -> list[Any]:
@@ -234,7 +236,7 @@ class Trainer:
         """Share of the minutes that is over, the same in all processes; 0 without a limit."""
         if not self.config.minutes:
             return 0.0
-        self.state.seconds = time.monotonic() - self._started
+        self.state.seconds = self._clock() - self._started
         return self.team.mean(self.state.seconds / (60 * self.config.minutes))
 
     def _validated(self) -> dict[str, float]:

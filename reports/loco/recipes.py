@@ -65,23 +65,8 @@ def _size(
         Stage(f"vha{level}", "loco-vha", share, level, "jta", {"level": str(level), **vha, **crowds["jta"]})
         for level, share in ((1, 3), (2, 4), (3, 4))
     ]
-    # sigma is 2 already, and what was learnt is not to be forgotten
-    tuned = {**vha, "sigma_start": "2.0", "learning_rate": str(float(vha["learning_rate"]) / 2)}
     stages += [
-        Stage(
-            f"vha{level}-{data}",
-            "loco-vha",
-            1,
-            level,
-            data,
-            {"level": str(level), **tuned, **crowds[data]},
-            {"start": f"vha{level}/autoencoder.safetensors"},
-        )
-        for level in (2, 3)
-        for data in ("panoptic", "human36m")
-    ]
-    stages += [
-        Stage("refiner", "loco-refiner", 0.5, 0, "jta", {**refiner, **crowds["jta"]}),
+        Stage("refiner", "loco-refiner", 0.3, 0, "jta", {**refiner, **crowds["jta"]}),
         Stage(
             "predictor2",
             "loco-predictor",
@@ -92,6 +77,21 @@ def _size(
             {"autoencoder": "vha2/autoencoder.safetensors"},
         ),
         Stage("uncompressed", "loco-uncompressed", 5, 2, "jta", {"level": "2", **image, **crowds["jta"]}),
+    ]
+    # sigma is 2 already, and what was learnt is not to be forgotten
+    tuned = {**vha, "sigma_start": "2.0", "learning_rate": str(float(vha["learning_rate"]) / 2)}
+    stages += [
+        Stage(
+            f"vha{level}-{data}",
+            "loco-vha",
+            0.7,
+            level,
+            data,
+            {"level": str(level), **tuned, **crowds[data]},
+            {"start": f"vha{level}/autoencoder.safetensors"},
+        )
+        for level in (2, 3)
+        for data in ("panoptic", "human36m")
     ]
     return Size(common, stages, test)
 
@@ -128,9 +128,9 @@ TOY = _size(
         "batch": "2",
         "crop": "[16, 16]",
         "epoch_steps": "100",
-        "patience": "6",
-        "validate_every": "5",
-        "save_every": "5",
+        "patience": "8",
+        "validate_every": "8",
+        "save_every": "4",
     },
     image={
         "learning_rate": "1e-3",

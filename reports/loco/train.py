@@ -61,7 +61,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--size", choices=SIZES, default="toy", help="toy is for one CPU core")
-    parser.add_argument("--minutes", type=float, required=True, help="of training, all stages together")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        required=True,
+        help="of training, all stages together; on a CPU of its cores, not of the clock",
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder of weights and logs")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
     parser.add_argument("--device", default="auto")

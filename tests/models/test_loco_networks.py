@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from mhbench.errors import ShapeError, UsageError
 from mhbench.heatmaps.association import REFINER_LIMITS
@@ -103,6 +104,23 @@ def test_a_full_image_gives_a_code_of_the_published_size(level, code):
     with torch.device("meta"):
         assert Predictor(level)(torch.zeros(1, 3, 1080, 1920)).shape == (1, *code)
         assert Autoencoder(level).encode(torch.zeros(1, 14, 316, 136, 240)).shape == (1, *code)
+
+
+def operations(call):
+    """10^9 operations, two for a multiplication and addition."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() / 1e9
+
+
+def test_a_frame_takes_the_operations_that_were_measured():
+    # every kernel, stride and channel has its part in these: 373, 314 and 1,223 in the specification
+    with torch.device("meta"):
+        predictor, autoencoder = Predictor(2), Autoencoder(2)
+    assert operations(lambda: predictor(torch.zeros(1, 3, 1080, 1920))) == pytest.approx(373, abs=0.5)
+    volumes, code = (1, 14, 316, 136, 240), (1, 79, 34, 60)
+    assert operations(lambda: autoencoder.encode(torch.zeros(volumes))) == pytest.approx(314, abs=0.5)
+    assert operations(lambda: autoencoder.decode(torch.zeros(code))) == pytest.approx(1223, abs=0.5)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ class Loco:
     """
 
     space = "camera"
+    rule = PEAK_RULES["evaluation"]
 
     def __init__(self, setup: Setup) -> None:
         found = find_networks(setup.weights)
@@ -75,15 +76,7 @@ class Loco:
         poses: list[Poses] = []
         for group in _equal_sizes(frames):
             images = torch.cat([image_tensor(frame.image, self._device) for frame in group])
-            volumes = self.volumes(images)
-            if not torch.isfinite(volumes.amax(dim=(1, 2, 3, 4))).all():
-                raise PredictionError(
-                    f"LoCO gives numbers that are not finite for the frame {group[0].id} or one after it",
-                    expected="finite heatmaps",
-                    action="use --precision bf16 or fp32; if they stay, the weights are damaged",
-                )
-            for frame, found in zip(group, found_peaks(volumes, PEAK_RULES["evaluation"]), strict=True):
-                poses.append(self._people(frame, *found))
+            poses += self.read(self.volumes(images), group)
         return poses
 
     @torch.inference_mode()
@@ -91,6 +84,23 @@ class Loco:
         """(B, 3, H, W) RGB in [0, 1] -> (B, J, D, H', W') heatmaps, on the device of the networks."""
         dtype = next(self._predictor.parameters()).dtype
         return self._volumes(images.to(dtype, memory_format=torch.channels_last))
+
+    def read(self, volumes: torch.Tensor, frames: Sequence[InputFrame]) -> list[Poses]:
+        """People in the heatmaps (B, J, D, H', W') of B frames.
+
+        Raises:
+            PredictionError: the heatmaps hold NaN or infinite numbers.
+            InputError: a frame has no camera.
+        """
+        finite = torch.isfinite(volumes.amax(dim=(1, 2, 3, 4))).tolist()
+        if not all(finite):
+            raise PredictionError(
+                f"LoCO gives numbers that are not finite for the frame {frames[finite.index(False)].id}",
+                expected="finite heatmaps",
+                action="use --precision bf16 or fp32; if they stay, the weights are damaged",
+            )
+        found = found_peaks(volumes, self.rule)
+        return [self._people(frame, *peaks) for frame, peaks in zip(frames, found, strict=True)]
 
     def _decoded(self, images: torch.Tensor) -> torch.Tensor:
         return self._autoencoder.decode(self._predictor(images))
