@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "compare": "two results side by side, with a paired test",
     "leaderboard": "add results, build the page, gate a change",
     "run": "run a model (or the ground truth) over shards",
+    "fit": "predicted volumes -> SMPL bodies, as predictions",
     "train": "train a reference model",
     "synth": "write a synthetic raw data set",
     "demo": "synthetic raw data -> shards -> predictions -> report",

@@ -43,17 +43,12 @@ def write_predictions(table: PredictionTable, path: str | Path, *, decimals: int
         PredictionError: a person has no payload, so no reader would take the file.
     """
     path = Path(path)
+    check_suffix(path)
     if path.suffix in HDF5_SUFFIXES:
         from mhbench.predictions.hdf5 import hdf5_image  # noqa: PLC0415 - h5py is loaded only for its own form
 
         write_atomically(path, hdf5_image(table))
         return path
-    if not path.name.endswith((".json", ".json.gz")):
-        raise OutputError(
-            f"{path} has no suffix of a predictions file",
-            expected=".json, .json.gz, .h5 or .hdf5",
-            action="choose the form by the suffix",
-        )
     if "volume" in table.persons:
         raise OutputError(
             f"{path} cannot hold volumes",
@@ -69,6 +64,20 @@ def write_predictions(table: PredictionTable, path: str | Path, *, decimals: int
         )
     write_atomically(path, gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
     return path
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse before hours of work what could not be written after them.
+
+    Raises:
+        OutputError: the suffix is none of a predictions file.
+    """
+    if not path.name.endswith((".json", ".json.gz", *HDF5_SUFFIXES)):
+        raise OutputError(
+            f"{path} has no suffix of a predictions file",
+            expected=f".json, .json.gz, {' or '.join(HDF5_SUFFIXES)}",
+            action="choose the form by the suffix",
+        )
 
 
 def encode_predictions(table: PredictionTable, *, decimals: int | None = None) -> bytes:

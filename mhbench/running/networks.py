@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from mhbench import __version__
-from mhbench.errors import MhbenchError, MissingInputError, OutputError, UsageError
+from mhbench.errors import MhbenchError, MissingInputError, UsageError
 from mhbench.jobs.journal import Failure
 from mhbench.jobs.progress import shown_progress
 from mhbench.models.images import image_source, read_ahead
 from mhbench.models.loading import EXPORTED, make_network
 from mhbench.models.protocol import Setup
-from mhbench.predictions.reading import HDF5_SUFFIXES
-from mhbench.predictions.writing import write_predictions
+from mhbench.predictions.writing import check_suffix, write_predictions
 from mhbench.protocols.frame_selection import expected_frames
 from mhbench.protocols.loading import load_protocol
 from mhbench.running.batches import Batches
@@ -94,7 +93,7 @@ def run_network(
         PredictionError: the network fails or gives what no predictions file can hold.
         OutputError: the place cannot be written, or holds parts of another run.
     """
-    _check_out(out)
+    check_suffix(out)
     shards = open_shards(data, dataset=dataset, split=split)
     folder = raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / shards.dataset
     selected = _selection(shards, folder, protocol)
@@ -237,13 +236,3 @@ def _header(network: Network, model: str, dataset: str) -> dict[str, Any]:
         "root": getattr(network, "root", None),
         "trained_on": None if trained_on is None else tuple(trained_on),
     }
-
-
-def _check_out(out: Path) -> None:
-    """Refuse before hours of work what could not be written after them."""
-    if not out.name.endswith((".json", ".json.gz", *HDF5_SUFFIXES)):
-        raise OutputError(
-            f"{out} has no suffix of a predictions file",
-            expected=f".json, .json.gz, {' or '.join(HDF5_SUFFIXES)}",
-            action="choose the form by the suffix",
-        )

@@ -96,6 +96,25 @@ class RunReport:
         return "\n".join(lines)
 
 
+def claim(folder: Path, recipe: msgspec.Struct) -> None:
+    """Note what the parts in a folder are made with; refuse a folder with parts of anything else.
+
+    Raises:
+        OutputError: the folder holds parts of another run, or cannot be written.
+    """
+    told, content = folder / _RECIPE, msgspec.json.encode(recipe)
+    if told.exists() and told.read_bytes() != content:
+        before, now = msgspec.json.decode(told.read_bytes()), msgspec.json.decode(content)
+        changed = next((name for name in now if before.get(name) != now[name]), "form")
+        raise OutputError(
+            f"{folder} holds an unfinished run with another {changed}: {before.get(changed)}",
+            expected=f"{now.get(changed)}",
+            action="finish that run with its own options, or delete the folder to begin anew",
+        )
+    write_atomically(told, content)
+    remove_orphans(folder)
+
+
 class Parts:
     """The finished blocks of a run.
 
@@ -109,17 +128,7 @@ class Parts:
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder = folder
-        told, content = folder / _RECIPE, msgspec.json.encode(recipe)
-        if told.exists() and told.read_bytes() != content:
-            before, now = msgspec.json.decode(told.read_bytes()), msgspec.json.decode(content)
-            changed = next((name for name in now if before.get(name) != now[name]), "form")
-            raise OutputError(
-                f"{folder} holds an unfinished run with another {changed}: {before.get(changed)}",
-                expected=f"{now.get(changed)}",
-                action="finish that run with its own options, or delete the folder to begin anew",
-            )
-        write_atomically(told, content)
-        remove_orphans(folder)
+        claim(folder, recipe)
 
     def has(self, block: int) -> bool:
         """The block is finished."""

@@ -1,0 +1,240 @@
+"""Predicted volumes, one person each: the HDF5 form `mhbench-volumes/1`, which any HDF5 program can write.
+
+    attributes   format, dataset; model (text); axes ("z y x"); space ("camera" or "root");
+                 occupancy ("centres" or "conservative"); skeleton (of joints3d)
+    /frame       (N,) text, frame ids of the data set
+    /volumes     (N, D, H, W) occupancies: floats in 0 .. 1, or bool or integers 0 and 1
+    /corner      (N, 3) m x, y, z of the corner of the volume's box at the smallest coordinates
+    /cell        (N, 3) m, sides of a cell along x, y and z
+    /target      (N, D, H, W) the true volumes on the same grid, from which a grid can be told instead
+    /joints3d    (N, J, 3) m, predicted joints; NaN = missing
+    /person      (N,) text, the track of the annotated person, where a frame has several
+    /gender      (N,) text, of the body model
+
+`axes` says how the axes of an array run in the camera's frame (x right, y down, z forward), "-" against it:
+a volume of BodyNet is "-z y -x" in the frame of SURREAL's bodies and "-z y x" in that of UP-3D's. In space
+"camera" corners and joints are absolute; in space "root" corners are relative to the origin of the body model
+and joints to the root of their skeleton. Only format, dataset, frame and volumes are required. Volumes are
+read one at a time, so a file may be larger than the memory; chunks of one volume keep that fast.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+import h5py
+import numpy as np
+
+from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.shards.layout import attribute
+from mhbench.skeletons import skeleton
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Singles = npt.NDArray[np.float32]
+
+FORMAT: Final = "mhbench-volumes/1"
+LARGEST: Final = 512
+"""Cells along a side of a volume; one is held in memory as a whole."""
+_COLUMNS: Final = ("frame", "volumes", "corner", "cell", "target", "joints3d", "person", "gender")
+_CHOICES: Final = {"space": ("camera", "root"), "occupancy": ("centres", "conservative")}
+
+
+class VolumeGrid(NamedTuple):
+    """Where a volume lies: corner (3,) and sides of a cell (3,), metres along x, y and z."""
+
+    corner: Floats
+    cell: Floats
+
+
+@dataclass(frozen=True)
+class VolumeHeader:
+    """What stands before the volumes of a file (see the module).
+
+    `frames` are the frame ids of the N volumes, `persons` the tracks of their annotated people, "" where the
+    file names none.
+    """
+
+    dataset: str
+    model: str
+    axes: str
+    space: Literal["camera", "root"]
+    occupancy: Literal["centres", "conservative"]
+    skeleton: str | None
+    frames: tuple[str, ...]
+    persons: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeItem:
+    """One volume.
+
+    Attributes:
+        volume: (X, Y, Z) occupancies, axes along the camera's x, y and z.
+        grid: where it lies; None where the file does not say.
+        target: (X, Y, Z) bool, the true volume; None where the file has none.
+        joints: (J, 3) m; None where the file has none.
+        gender: of the body model; "" where none is named.
+    """
+
+    volume: Singles
+    grid: VolumeGrid | None
+    target: npt.NDArray[np.bool_] | None
+    joints: Floats | None
+    gender: str
+
+
+def read_volume_header(path: Path) -> VolumeHeader:
+    """The header of a file of volumes; shapes of all its columns are checked, no volume is read.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is damaged, of another format, or a column does not fit the others.
+    """
+    with _opened(path) as file:
+        return _header(file, path)
+
+
+def read_volume(path: Path, number: int) -> VolumeItem:
+    """One volume of a file, with all that belongs to it.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is damaged, or the volume holds no occupancies.
+        IndexError: it has fewer volumes.
+    """
+    with _opened(path) as file:
+        header = _header(file, path)
+        grid = None
+        if "cell" in file:
+            grid = VolumeGrid(_row(file, "corner", number), _row(file, "cell", number))
+            if not (
+                np.isfinite(grid.corner).all() and np.isfinite(grid.cell).all() and (grid.cell > 0).all()
+            ):
+                raise _wrong(
+                    path, f"/corner or /cell of volume {number} is no place", "finite, cells above 0"
+                )
+        target = None
+        if "target" in file:
+            target = _reordered(_occupancies(file, path, "target", number), header.axes) >= 0.5
+        return VolumeItem(
+            volume=_reordered(_occupancies(file, path, "volumes", number), header.axes),
+            grid=grid,
+            target=target,
+            joints=_row(file, "joints3d", number) if "joints3d" in file else None,
+            gender=_texts(file, "gender")[number] if "gender" in file else "",
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    if not path.is_file():
+        raise MissingInputError(
+            f"there are no volumes {path}", expected=f"an HDF5 file of {FORMAT}", action="check the path"
+        )
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} cannot be read as HDF5: {error}",
+            expected=f"a complete HDF5 file of {FORMAT}",
+            action="check that the program that wrote it has closed it",
+        ) from error
+
+
+def _header(file: h5py.File, path: Path) -> VolumeHeader:
+    words = {name: attribute(file, name) for name in file.attrs}
+    if words.get("format") != FORMAT:
+        raise _wrong(path, f"the attribute format is {words.get('format')!r}", repr(FORMAT))
+    if not words.get("dataset"):
+        raise _wrong(path, "the attribute dataset is missing", "the id of the data set of the frames")
+    for name, known in _CHOICES.items():
+        if words.get(name, known[0]) not in known:
+            raise _wrong(path, f"the attribute {name} is {words[name]!r}", " or ".join(known))
+    _check_columns(file, path, words.get("skeleton"))
+    axes = str(words.get("axes", "z y x"))
+    _check_axes(axes, path)
+    return VolumeHeader(
+        dataset=words["dataset"],
+        model=words.get("model", "volumes"),
+        axes=axes,
+        space=words.get("space", "camera"),
+        occupancy=words.get("occupancy", "centres"),
+        skeleton=words.get("skeleton"),
+        frames=tuple(_texts(file, "frame")),
+        persons=tuple(_texts(file, "person") if "person" in file else [""] * len(file["frame"])),
+    )
+
+
+def _check_columns(file: h5py.File, path: Path, skeleton_name: str | None) -> None:
+    unknown = sorted(set(file) - set(_COLUMNS))
+    if unknown:
+        raise _wrong(path, f"it has the unknown column /{unknown[0]}", ", ".join(_COLUMNS))
+    missing = [name for name in ("frame", "volumes") if not isinstance(file.get(name), h5py.Dataset)]
+    if missing or ("corner" in file) != ("cell" in file):
+        lacking = missing[0] if missing else "corner and cell together"
+        raise _wrong(path, f"it lacks /{lacking}", "frame and volumes, and corner with cell")
+    shape = file["volumes"].shape
+    rows = {"corner": (3,), "cell": (3,), "frame": (), "person": (), "gender": (), "target": shape[1:]}
+    if "joints3d" in file:
+        if skeleton_name is None:
+            raise _wrong(path, "it has joints3d, but no attribute skeleton", "the name of their skeleton")
+        rows["joints3d"] = (_joint_count(skeleton_name, path), 3)
+    if len(shape) != 4 or not all(0 < side <= LARGEST for side in shape[1:]):
+        raise _wrong(path, f"/volumes has the shape {shape}", f"(N, D, H, W), sides of 1 to {LARGEST}")
+    for name in set(file) & set(rows):
+        if file[name].shape != (shape[0], *rows[name]):
+            raise _wrong(path, f"/{name} has the shape {file[name].shape}", str((shape[0], *rows[name])))
+
+
+def _joint_count(name: str, path: Path) -> int:
+    try:
+        return len(skeleton(name))
+    except UsageError as error:
+        raise _wrong(path, f"the attribute skeleton is {name!r}", error.expected) from error
+
+
+def _check_axes(axes: str, path: Path) -> None:
+    if sorted(axes.replace("-", "").split()) != ["x", "y", "z"]:
+        raise _wrong(path, f"the attribute axes is {axes!r}", "x, y and z in some order, such as '-z y x'")
+
+
+def _reordered(volume: Singles, axes: str) -> Singles:
+    """A stored volume with its axes along x, y and z."""
+    words = axes.split()
+    order = [words.index(name) if name in words else words.index(f"-{name}") for name in "xyz"]
+    backwards = tuple(axis for axis, place in enumerate(order) if words[place].startswith("-"))
+    return np.flip(volume.transpose(order), backwards)
+
+
+def _occupancies(file: h5py.File, path: Path, name: str, number: int) -> Singles:
+    stored: npt.NDArray[Any] = file[name][number]
+    if stored.dtype.kind not in "fbiu":
+        raise _wrong(path, f"/{name} holds {stored.dtype}", "numbers")
+    if not (stored >= 0).all() or not (stored <= 1).all():
+        raise _wrong(
+            path, f"/{name} of volume {number} holds numbers beyond 0 and 1, or NaN", "occupancies, 0 .. 1"
+        )
+    return stored.astype(np.float32)
+
+
+def _row(file: h5py.File, name: str, number: int) -> Floats:
+    return np.asarray(file[name][number], dtype=np.float64)
+
+
+def _texts(file: h5py.File, name: str) -> list[str]:
+    return [str(text) for text in file[name].asstr()[()]]
+
+
+def _wrong(path: Path, what: str, expected: str) -> InputError:
+    return InputError(f"{path}: {what}", expected=expected, action="write the file anew")
