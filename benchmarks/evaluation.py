@@ -8,23 +8,20 @@ same process with nothing to do.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import numpy as np
-from measuring import Contender, Report, arguments, claim, machine, measure, show, write
+from made_up_shards import write_shards
+from measuring import Contender, Report, arguments, claim, machine, measure, processor_seconds, show, write
 
 from mhbench.bodies import axis_angles_of, rotations_of
 from mhbench.frames import FrameTable, JointFlag
 from mhbench.predictions import PredictionTable, write_predictions
 from mhbench.scoring.bodies import bone_rotations
-from mhbench.shards import HeatmapStore, Index, Origin, shard_info, write_index, write_shard
-from mhbench.shards.verification import file_sha256
 from mhbench.skeletons import skeleton
 
 PEOPLE = 35_515
@@ -67,31 +64,7 @@ def write_data(folder: Path, seed: int) -> PredictionTable:
     rng = np.random.default_rng(seed)
     sizes = np.diff(np.linspace(0, PEOPLE, SEQUENCES + 1).astype(int))
     tables = [sequence(number, int(size), rng) for number, size in enumerate(sizes)]
-    infos = []
-    for table in tables:
-        name = str(table.frames["sequence"][0])
-        origin = Origin(
-            item=f"{name}.0",
-            frames_available=table.frame_count,
-            converter_version=1,
-            manifest_hash="0" * 64,
-            raw_sha256="0" * 64,
-        )
-        path = folder / "3dpw" / "test" / f"{name}.0.h5"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_shard(path, table, origin, HeatmapStore(form="none", reason="not needed here"))
-        info = shard_info(path, sha256=file_sha256(path))
-        infos.append(msgspec.structs.replace(info, path=f"test/{path.name}"))
-    index = Index(
-        format="mhbench-index/1",
-        dataset="3dpw",
-        tool_versions=("0",),
-        converter_version=1,
-        manifest_hash="0" * 64,
-        options={},
-        shards=tuple(infos),
-    )
-    write_index(folder / "3dpw", index)
+    write_shards(folder, tables)
     joints = np.concatenate([one.persons["joints3d"] for one in tables]).astype(np.float64)
     joints += rng.normal(0.0, NOISE_M, joints.shape)
     poses = np.concatenate([one.persons["smpl_pose"] for one in tables])
@@ -131,14 +104,6 @@ def evaluate(folder: Path, predictions: Path, draws: int) -> None:
         raise RuntimeError(done.stdout + done.stderr)
 
 
-def processor_seconds(folder: Path, predictions: Path) -> float:
-    """Seconds of processor one evaluation takes, which a busy machine stretches least."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    evaluate(folder, predictions, 1000)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def main() -> None:
     parser = arguments(__doc__)
     parser.set_defaults(repeats=5)
@@ -165,7 +130,7 @@ def main() -> None:
             warm_up=1,
         )
         size = text.stat().st_size
-        processor = processor_seconds(folder, packed)
+        processor = processor_seconds(partial(evaluate, folder, packed, 1000))
     whole = measured["evaluate, HDF5, 1,000 draws"].median
     report = Report(
         benchmark="evaluation",

@@ -1,20 +1,30 @@
-"""People in whole data sets: assignment, MuPoTS and JTA joint F1 beside what is in use, in memory, one run.
+"""People in whole data sets: assignment, MuPoTS and JTA joint F1 beside what is in use, in one run.
 
+The functions are measured in memory; `mhbench evaluate` under jta/test, as a user starts it, from files.
 Peers are the documented algorithms in their documented form: scipy's assignment frame by frame, a numpy port
 of the MuPoTS tool, and a numpy version of the joint matching that compares all points of a frame at once.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import measuring
 import numpy as np
+from made_up_shards import write_shards
 
+from mhbench.frames import FrameTable, JointFlag
 from mhbench.matching import hungarian_frames
 from mhbench.metrics import mupots_pck
 from mhbench.metrics.joint_detection import joint_f1_frames
 from mhbench.metrics.mupots import CHAIN, PARENTS, PELVIS
+from mhbench.predictions import PredictionTable, write_predictions
+from mhbench.skeletons import conversion
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
 PEOPLE = 20
 JOINTS = 14
 LIMIT_M = 0.5
+JTA_SEQUENCES = 128
+SEEN = int(JointFlag.LABELLED_3D | JointFlag.LABELLED_2D | JointFlag.VISIBLE)
 
 
 def scipy_assignment(distances: Floats, frames: int) -> Ints:
@@ -185,6 +197,86 @@ def joint_detection(generator: np.random.Generator, frames: int, repeats: int) -
     ]
 
 
+def jta_sequence(number: int, frames: int, generator: np.random.Generator) -> FrameTable:
+    """Every 10th frame of a sequence with all people inside the image."""
+    name, people = f"seq_{number}", frames * PEOPLE
+    index = 10 * np.arange(1, frames + 1)
+    return FrameTable(
+        dataset="jta",
+        split="test",
+        skeleton="jta_22",
+        frames={
+            "id": np.array([f"{name}/0/{one}" for one in index]),
+            "sequence": np.full(frames, name),
+            "camera": np.full(frames, "0"),
+            "index": index,
+            "width": np.full(frames, 1920, dtype=np.int32),
+            "height": np.full(frames, 1080, dtype=np.int32),
+        },
+        person_start=np.arange(0, people + 1, PEOPLE),
+        persons={
+            "track": np.tile(np.arange(PEOPLE), frames),
+            "joints3d": generator.uniform(-10, 10, (people, 22, 3)).astype(np.float32),
+            "joints2d": generator.uniform(0, 1079, (people, 22, 2)).astype(np.float32),
+            "joint_flags": np.full((people, 22), SEEN, dtype=np.uint8),
+        },
+    )
+
+
+def jta_files(folder: Path, frames: int, generator: np.random.Generator) -> dict[str, Path]:
+    """Shards of 128 test sequences, and noisy predictions of their 14 joints in both forms."""
+    sizes = np.diff(np.linspace(0, frames, JTA_SEQUENCES + 1).astype(int))
+    tables = [jta_sequence(256 + 2 * number, int(size), generator) for number, size in enumerate(sizes)]
+    write_shards(folder, tables)
+    joints = np.concatenate([one.persons["joints3d"] for one in tables]).astype(np.float64)
+    chosen = conversion("jta_22", "loco_14").apply(joints)
+    table = PredictionTable(
+        dataset="jta",
+        frame_ids=np.concatenate([one.frames["id"] for one in tables]),
+        person_start=np.arange(0, len(joints) + 1, PEOPLE),
+        persons={"joints3d": chosen + generator.normal(0, 0.3, chosen.shape)},
+        skeleton="loco_14",
+        space="camera",
+        model="noise",
+        trained_on=(),
+    )
+    return {
+        "HDF5": write_predictions(table, folder / "predictions.h5"),
+        "JSON": write_predictions(table, folder / "predictions.json", decimals=4),
+    }
+
+
+def evaluate_jta(folder: Path, predictions: Path) -> None:
+    """The process a user starts, intervals and all."""
+    command = [sys.executable, "-m", "mhbench", "evaluate", str(predictions), "--protocol", "jta/test"]
+    options = ["--data", str(folder), "--out", str(folder / "result.json")]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    if "f1.joint@1.2m" not in done.stdout:
+        raise SystemExit(done.stdout + done.stderr)
+
+
+def jta_process(generator: np.random.Generator, frames: int, repeats: int) -> Parts:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = jta_files(folder, frames, generator)
+        results = measuring.measure(
+            {
+                f"jta/test, whole process, {form}": measuring.Contender(partial(evaluate_jta, folder, path))
+                for form, path in files.items()
+            },
+            repeats=min(repeats, 5),
+            warm_up=1,
+        )
+        processor = measuring.processor_seconds(partial(evaluate_jta, folder, files["JSON"]))
+    return results, [
+        *(
+            measuring.claim(name, one.median, "s", floor=5.0, wanted="at most")
+            for name, one in results.items()
+        ),
+        measuring.claim("processor time of it, JSON", processor, "s"),
+    ]
+
+
 def main() -> None:
     parser = measuring.arguments(__doc__)
     parser.set_defaults(repeats=7)
@@ -196,10 +288,11 @@ def main() -> None:
         assignment(generator, options.frames, options.repeats),
         mupots(generator, options.mupots_frames, options.repeats),
         joint_detection(generator, options.frames, options.repeats),
+        jta_process(generator, options.frames, options.repeats),
     ]
     report = measuring.Report(
         benchmark="multi_person",
-        about="assignment, MuPoTS and JTA joint F1 of whole data sets, in memory, one core",
+        about="assignment, MuPoTS and JTA joint F1 of whole data sets in memory; jta/test as a process",
         seed=options.seed,
         settings={"frames": options.frames, "mupots_frames": options.mupots_frames, "people": PEOPLE},
         machine=measuring.machine(["scipy"]),

@@ -8,7 +8,7 @@ neither optimal nor symmetric; `hungarian` is the optimal alternative, and no ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from mhbench.kernels import kernel
 from mhbench.matching import hungarian_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
@@ -77,9 +79,8 @@ def joint_f1(
         UsageError: unknown matching.
     """
     target, predicted = _points("target_points", target_points), _points("predicted_points", predicted_points)
-    counts = joint_counts(
-        target, predicted, [0, len(target)], [0, len(predicted)], threshold=threshold, matching=matching
-    )
+    edges = [0, len(target)], [0, len(predicted)]
+    (counts,) = joint_counts(target, predicted, *edges, thresholds=[threshold], matching=matching)
     (shares,) = joint_shares(counts).tolist()
     tp, fp, fn = (int(count) for count in counts[0])
     return JointScore(tp, fp, fn, *shares)
@@ -95,8 +96,8 @@ def joint_f1_frames(
     matching: Matching = "reference",
 ) -> JointScores:
     """`joint_f1` of every frame and the mean over frames: (sum N, 4), (sum M, 4) and two (F + 1,) offsets."""
-    counts = joint_counts(
-        target_points, predicted_points, gt_start, pred_start, threshold=threshold, matching=matching
+    (counts,) = joint_counts(
+        target_points, predicted_points, gt_start, pred_start, thresholds=[threshold], matching=matching
     )
     shares = joint_shares(counts)
     means = shares.mean(axis=0) if len(shares) else np.full(3, np.nan)
@@ -109,10 +110,13 @@ def joint_counts(
     gt_start: npt.ArrayLike,
     pred_start: npt.ArrayLike,
     *,
-    threshold: float,
+    thresholds: Sequence[float],
     matching: Matching = "reference",
 ) -> Ints:
-    """(F, 3) found, false and missed joints of every frame; arguments as in `joint_f1_frames`."""
+    """(T, F, 3) found, false and missed joints of every frame at T thresholds, which share the distances.
+
+    Other arguments as in `joint_f1_frames`.
+    """
     target, predicted = _points("target_points", target_points), _points("predicted_points", predicted_points)
     targets, predictions = (np.ascontiguousarray(start, dtype=np.int64) for start in (gt_start, pred_start))
     check_shape("pred_start", predictions, "F+1", check_shape("gt_start", targets, "F+1"))
@@ -124,16 +128,13 @@ def joint_counts(
         )
     kinds = _types("target_points", target), _types("predicted_points", predicted)
     count = 1 + max(int(kind.max(initial=-1)) for kind in kinds)
-    if matching == "reference":
-        found = np.zeros(targets.size - 1, dtype=np.int64)
-        _count_nearest(target, predicted, *kinds, count, targets, predictions, float(threshold), found)
-    elif matching == "hungarian":
-        found = _count_assigned(target, predicted, *kinds, count, targets, predictions, float(threshold))
-    else:
+    if matching not in _MATCHINGS:
         raise UsageError(
             f"matching is {matching!r}", expected="reference or hungarian", action="see the published rule"
         )
-    return np.stack([found, np.diff(predictions) - found, np.diff(targets) - found], axis=1)
+    found = _MATCHINGS[matching](target, predicted, *kinds, count, targets, predictions, thresholds)
+    counts = [found, np.diff(predictions) - found, np.diff(targets) - found]
+    return np.stack(counts, axis=-1)
 
 
 def joint_shares(counts: npt.ArrayLike) -> Floats:
@@ -144,7 +145,6 @@ def joint_shares(counts: npt.ArrayLike) -> Floats:
     return np.stack([np.where(empty, 1.0, part / np.maximum(whole, 1.0)) for part, whole in parts], axis=1)
 
 
-@kernel
 def _count_nearest(
     target: Floats,
     predicted: Floats,
@@ -153,14 +153,34 @@ def _count_nearest(
     kinds: int,
     target_start: Ints,
     predicted_start: Ints,
-    threshold: float,
-    found: Ints,
+    thresholds: Sequence[float],
+) -> Ints:
+    """(T, F) predictions that are the nearest of some joint, within each threshold."""
+    kept = np.full(len(predicted), np.inf)
+    _keep_nearest(target, predicted, target_kind, predicted_kind, kinds, target_start, predicted_start, kept)
+    found: Ints = np.zeros((len(thresholds), len(predicted_start) - 1), dtype=np.int64)
+    for place, threshold in enumerate(thresholds):
+        hits = np.append(0, np.cumsum(kept <= threshold))
+        found[place] = np.diff(hits[predicted_start])
+    return found
+
+
+@kernel
+def _keep_nearest(
+    target: Floats,
+    predicted: Floats,
+    target_kind: Ints,
+    predicted_kind: Ints,
+    kinds: int,
+    target_start: Ints,
+    predicted_start: Ints,
+    kept: Floats,
 ) -> None:
+    """The distance of the nearest joint whose nearest prediction it is, for every prediction that is one."""
     # predictions of one type hang together in file order, so a joint looks at its own type only
     first = np.full(kinds, -1, np.int64)
     following = np.full(predicted.shape[0], -1, np.int64)
-    taken = np.zeros(predicted.shape[0], np.bool_)
-    for frame in range(found.size):
+    for frame in range(target_start.size - 1):
         first[:] = -1
         for row in range(predicted_start[frame + 1] - 1, predicted_start[frame] - 1, -1):
             following[row] = first[predicted_kind[row]]
@@ -175,14 +195,12 @@ def _count_nearest(
                     + (target[joint, 2] - predicted[row, 2]) ** 2
                     + (target[joint, 3] - predicted[row, 3]) ** 2
                 )
-                if distance <= threshold and distance < least:
+                if distance < least:
                     nearest = row
                     least = distance
                 row = following[row]
-            if nearest >= 0 and not taken[nearest]:
-                # whoever keeps it, a prediction that is somebody's nearest is one hit
-                taken[nearest] = True
-                found[frame] += 1
+            if nearest >= 0 and least < kept[nearest]:
+                kept[nearest] = least
 
 
 def _count_assigned(
@@ -193,17 +211,23 @@ def _count_assigned(
     kinds: int,
     target_start: Ints,
     predicted_start: Ints,
-    threshold: float,
+    thresholds: Sequence[float],
 ) -> Ints:
+    """(T, F) pairs of the best assignment within each threshold."""
     # one block per frame and type: joints of different types never meet
     true, true_start = _by_type(target, target_kind, kinds, target_start)
     given, given_start = _by_type(predicted, predicted_kind, kinds, predicted_start)
     distances = np.zeros(int(np.sum(np.diff(true_start) * np.diff(given_start))))
     _block_distances(true, given, true_start, given_start, distances)
-    match = hungarian_frames(distances, true_start, given_start, threshold)
-    hits = np.append(0, np.cumsum(match >= 0))
-    found: Ints = np.diff(hits[target_start])
+    found: Ints = np.zeros((len(thresholds), len(target_start) - 1), dtype=np.int64)
+    for place, threshold in enumerate(thresholds):
+        match = hungarian_frames(distances, true_start, given_start, threshold)
+        hits = np.append(0, np.cumsum(match >= 0))
+        found[place] = np.diff(hits[target_start])
     return found
+
+
+_MATCHINGS: Final = {"reference": _count_nearest, "hungarian": _count_assigned}
 
 
 def _by_type(points: Floats, kind: Ints, kinds: int, start: Ints) -> tuple[Floats, Ints]:

@@ -15,8 +15,6 @@ import numpy as np
 from mhbench.scoring.statistics import Recount, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy.typing as npt
 
     from mhbench.frames import Columns
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 FEWEST_UNITS: Final = 10
 BLOCKS_PER_SEQUENCE: Final = 20
 SEED: Final = 2026
-DRAWS_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,40 +132,6 @@ def _by_cell(measure: Measure, of_frame: Ints, cells: int) -> Floats:
     if isinstance(measure, Recount):
         return np.array([measure.value((of_frame == cell).astype(np.float64)) for cell in range(cells)])
     return measure.finish(cell_sums(measure, of_frame, cells))
-
-
-def intervals(
-    measures: Mapping[str, Measure], groups: Groups, units: Units, draws: int
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile interval of every measure, all from the same draws; NaN where nothing was counted."""
-    if len(units.stratum) == 0 or draws == 0:
-        return {}
-    inside = groups.of_frame >= 0
-    cell = np.where(inside, units.of_frame * len(groups.names) + groups.of_frame, -1)
-    shape = (len(units.stratum), len(groups.names), -1)
-    sums = {
-        name: cell_sums(one, cell, shape[0] * shape[1]).reshape(shape)
-        for name, one in measures.items()
-        if isinstance(one, Statistic)
-    }
-    values: dict[str, list[Floats]] = {name: [] for name in measures}
-    generator = np.random.default_rng(SEED)
-    for begin in range(0, draws, DRAWS_AT_ONCE):
-        counts = draw_counts(units.stratum, min(DRAWS_AT_ONCE, draws - begin), generator)
-        for name, one in measures.items():
-            if isinstance(one, Recount):
-                values[name].append(_recounted(one, counts[:, units.of_frame], groups))
-            else:
-                drawn = np.einsum("du,ugk->dgk", counts, sums[name])
-                values[name].append(_mean_of_groups(one.finish(drawn), groups.outer))
-    return {name: _percentiles(np.concatenate(parts)) for name, parts in values.items()}
-
-
-def _recounted(measure: Recount, weights: Floats, groups: Groups) -> Floats:
-    """(draws,) the measure under the weights (draws, F) of the frames."""
-    members = [groups.of_frame == number for number in range(len(groups.names))]
-    values = [[measure.value(np.where(member, one, 0.0)) for member in members] for one in weights]
-    return _mean_of_groups(np.array(values), groups.outer)
 
 
 def key_intervals(

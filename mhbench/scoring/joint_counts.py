@@ -24,13 +24,13 @@ def count_joints(protocol: Protocol, target: Points, predicted: Points) -> dict[
     """(F, 3) joints found, false and missed for every distance a joint metric of the protocol names."""
     from mhbench.metrics.joint_detection import joint_counts  # noqa: PLC0415 - its kernels are seldom needed
 
-    pairing = protocol.matching.pairing
-    return {
-        distance: joint_counts(
-            target[0], predicted[0], target[1], predicted[1], threshold=metres(distance), matching=pairing
-        )
-        for distance in sorted(joint_distances(protocol))
-    }
+    distances = sorted(joint_distances(protocol))
+    counts = joint_counts(
+        *(target[0], predicted[0], target[1], predicted[1]),
+        thresholds=[metres(distance) for distance in distances],
+        matching=protocol.matching.pairing,
+    )
+    return dict(zip(distances, counts, strict=True))
 
 
 def joint_distances(protocol: Protocol) -> set[str]:

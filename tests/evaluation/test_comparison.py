@@ -25,7 +25,7 @@ from mhbench.evaluation.resampling import (
 from mhbench.evaluation.results import read_result
 from mhbench.predictions.writing import write_predictions
 from mhbench.running.ground_truth import run_ground_truth
-from mhbench.scoring.intervals import Groups, Units, headline, intervals
+from mhbench.scoring.intervals import Groups, Units, headline
 from mhbench.scoring.statistics import Recount, Statistic, ratio
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene
@@ -119,14 +119,25 @@ def test_the_intervals_cover_the_true_difference_as_often_as_they_say():
     assert 0.01 <= chance / tries <= 0.10
 
 
-@pytest.mark.parametrize(
-    "groups", [Groups(np.tile([0, 1], 12), ("left", "right")), Groups(np.tile([0, -1, 0], 8), ("all",))]
-)
-def test_draws_give_the_intervals_of_the_scoring(groups):
+@pytest.mark.parametrize("kind", ["all", "groups", "some of none"])
+def test_a_draw_is_the_metric_of_the_drawn_units(kind):
+    """Every unit written out as often as it was drawn gives the value of the draw."""
+    of_frame = {
+        "all": np.zeros(24),
+        "groups": np.tile([0, 1], 12),
+        "some of none": np.tile([0, -1], 12),
+    }
+    groups = Groups(of_frame[kind].astype(np.int64), ("left", "right") if kind == "groups" else ("all",))
     units = units_of(12, 2)
-    measure = mean_of(np.random.default_rng(1).normal(50.0, 5.0, 24))
-    drawn = resampled_values({"m": measure}, groups, units, draw_weights(units, 100))["m"]
-    assert percentile_interval(drawn) == pytest.approx(intervals({"m": measure}, groups, units, 100)["m"])
+    values = np.random.default_rng(1).normal(50.0, 5.0, 24)
+    weights = draw_weights(units, 20)
+    drawn = resampled_values({"m": mean_of(values)}, groups, units, weights)["m"]
+    for one, row in zip(drawn, weights.astype(int), strict=True):
+        frames = np.repeat(np.arange(24), row[units.of_frame])
+        means = [
+            values[frames][groups.of_frame[frames] == group].mean() for group in range(len(groups.names))
+        ]
+        assert one == pytest.approx(np.mean(means))
 
 
 def test_metrics_that_are_no_sums_are_counted_anew_in_every_draw():

@@ -89,7 +89,7 @@ def random_frames(seed, frames=6):
 @pytest.mark.parametrize("threshold", [0.4, 0.8])
 def test_hungarian_finds_as_many_as_scipy(threshold):
     frames = random_frames(3)
-    counts = joint_counts(*flat(frames), threshold=threshold, matching="hungarian")
+    (counts,) = joint_counts(*flat(frames), thresholds=[threshold], matching="hungarian")
     for (target, predicted), (found, false, missed) in zip(frames, counts, strict=True):
         most = 0
         for kind in range(3):
@@ -98,6 +98,18 @@ def test_hungarian_finds_as_many_as_scipy(threshold):
             most += near[linear_sum_assignment(~near)].sum()
         assert found == most
         assert (found + false, found + missed) == (len(predicted), len(target))
+
+
+@pytest.mark.parametrize("matching", ["reference", "hungarian"])
+def test_thresholds_together_are_those_one_by_one(matching):
+    frames, thresholds = random_frames(9), (0.4, 0.0, 1.2, 0.8)
+    counts = joint_counts(*flat(frames), thresholds=thresholds, matching=matching)
+    assert counts.shape == (4, len(frames), 3)
+    for one, threshold in zip(counts, thresholds, strict=True):
+        alone = [joint_f1(*frame, threshold=threshold, matching=matching) for frame in frames]
+        assert one.tolist() == [[score.tp, score.fp, score.fn] for score in alone]
+    found = counts[[1, 0, 3, 2], :, 0]
+    assert np.all(np.diff(found, axis=0) >= 0)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["reference", "hungarian"]))
