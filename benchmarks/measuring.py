@@ -195,7 +195,7 @@ def limit(name: str, amount: int, bytes_per_second: float, measured: float, note
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
-    """Seconds of processor that the processes started by `work` take, which a busy machine stretches least."""
+    """Seconds of processor of the processes that `work` starts, which a busy machine stretches least."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     work()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
