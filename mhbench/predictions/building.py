@@ -7,6 +7,7 @@ and written into arrays that grow in place (`ndarray.resize` reallocates), so th
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from mhbench.predictions.schema import HEADER_FIELDS
 from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -27,14 +28,10 @@ if TYPE_CHECKING:
 _BATCH: Final = 1024  # numbers per conversion: beyond a few thousand their objects leave the cache
 _GROWTH: Final = 1.25
 # columns a record holds as they are
-_NUMBERS: Final = ("score", "bbox", "depth", "joint_scores", "vertices")
-
-# what stands for null; a missing joint is a row of NaN
-_MISSING: Final = {
-    "joints3d": (np.nan,) * 3,
-    "joints2d": (np.nan,) * 2,
-    "rotations": ((np.nan,) * 3,) * 3,
-}
+_COLUMNS: Final = (
+    *("score", "bbox", "depth", "joint_scores", "vertices", "joints3d", "joints2d", "rotations"),
+)
+_VALUES: Final = attrgetter(*_COLUMNS)
 
 
 class GrowingColumn:
@@ -54,6 +51,13 @@ class GrowingColumn:
         if len(self._places) >= self._batch:
             self._flush()
 
+    def put_all(self, first: int, values: Sequence[Any]) -> None:
+        """Set neighbouring rows, likewise."""
+        self._places.extend(range(first, first + len(values)))
+        self._values.extend(values)
+        if len(self._places) >= self._batch:
+            self._flush()
+
     def finish(self, rows: int) -> npt.NDArray[Any]:
         """The column with exactly this many rows."""
         self._flush()
@@ -63,10 +67,11 @@ class GrowingColumn:
     def _flush(self) -> None:
         if not self._places:
             return
-        needed = self._places[-1] + 1
+        first, needed = self._places[0], self._places[-1] + 1
         if needed > len(self._array):
             self._resize(max(needed, int(len(self._array) * _GROWTH)))
-        self._array[self._places] = self._block()
+        whole = needed - first == len(self._places)
+        self._array[slice(first, needed) if whole else self._places] = self._block()
         self._places.clear()
         self._values.clear()
 
@@ -79,7 +84,7 @@ class GrowingColumn:
         try:
             return np.fromiter(numbers, self._array.dtype, int(np.prod(shape))).reshape(shape)
         except TypeError:  # a null, which only the slow way takes
-            return np.array(self._values, dtype=self._array.dtype)
+            return np.array([_filled(one, self._row) for one in self._values], dtype=self._array.dtype)
 
     def _resize(self, rows: int) -> None:
         old = len(self._array)
@@ -120,8 +125,8 @@ class TableBuilder:
         self._ids.append(frame.frame)
         self._origin.append(index)
         people = frame.persons or ()
-        for place, person in enumerate(people, self._start[-1]):
-            self._put_person(place, person)
+        if people:
+            self._put_people(self._start[-1], people)
         self._start.append(self._start[-1] + len(people))
         for place, row in enumerate(loose, self._loose_start[-1]):
             self._loose.put(place, row)
@@ -173,22 +178,21 @@ class TableBuilder:
             path, f"is {joint}", expected=f"an index below {len(skeleton)}, or the name of a joint"
         )
 
-    def _put_person(self, place: int, person: PersonRecord) -> None:
-        for name in _NUMBERS:
-            value = getattr(person, name)
-            if value is not None:
-                self._put(name, place, value)
-        for name, missing in _MISSING.items():
-            rows = getattr(person, name)
-            if rows is not None:
-                whole = [missing if row is None else row for row in rows] if None in rows else rows
-                self._put(name, place, whole)
-        if person.smpl is not None:
-            self._put_body(place, person.smpl)
-        if person.person is not None:
-            self._texts.setdefault("person", {})[place] = str(person.person)
-        if person.track is not None:
-            self._tracks[place] = person.track
+    def _put_people(self, first: int, people: Sequence[PersonRecord]) -> None:
+        for name, values in zip(_COLUMNS, zip(*map(_VALUES, people), strict=True), strict=True):
+            missing = values.count(None)
+            if not missing:
+                self._column(name, values[0]).put_all(first, values)
+            elif missing < len(values):
+                for place, value in enumerate(values, first):
+                    self._put(name, place, value)
+        for place, person in enumerate(people, first):
+            if person.smpl is not None:
+                self._put_body(place, person.smpl)
+            if person.person is not None:
+                self._texts.setdefault("person", {})[place] = str(person.person)
+            if person.track is not None:
+                self._tracks[place] = person.track
 
     def _put_body(self, place: int, body: SmplRecord) -> None:
         self._put("smpl_pose", place, body.pose)
@@ -199,12 +203,23 @@ class TableBuilder:
             self._texts.setdefault("gender", {})[place] = body.gender
 
     def _put(self, name: str, place: int, value: Any) -> None:
+        if value is not None:
+            self._column(name, value).put(place, value)
+
+    def _column(self, name: str, value: Any) -> GrowingColumn:
         column = self._columns.get(name)
         if column is None:
             # a row's first size is its length; FrameCheck has seen to it that all have the same
             row = tuple(len(value) if isinstance(size, str) else size for size in PERSON_COLUMNS[name].row)
             column = self._columns[name] = GrowingColumn(row, PERSON_COLUMNS[name].dtype)
-        column.put(place, value)
+        return column
+
+
+def _filled(value: Any, shape: tuple[int, ...]) -> Any:
+    """Nested lists of a shape with NaN for every null, at whatever depth it stands."""
+    if value is None:
+        return np.full(shape, np.nan).tolist()
+    return [_filled(one, shape[1:]) for one in value] if shape else value
 
 
 def check_whole_joints(table: PredictionTable) -> None:
@@ -217,9 +232,9 @@ def check_whole_joints(table: PredictionTable) -> None:
         if name not in table.persons:
             continue
         missing = np.isnan(table.persons[name])
-        partly = missing.any(axis=-1) & ~missing.all(axis=-1)
+        partly = missing[..., 1:] != missing[..., :1]
         if partly.any():
-            person, joint = np.argwhere(partly)[0].tolist()
+            person, joint, _ = np.argwhere(partly)[0].tolist()
             raise PredictionError(
                 f"{table.source}: {table.where(person)}.{name}[{joint}] has a null and a number",
                 expected="a whole point, or null for a missing joint",
