@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mhbench import __version__
+from mhbench.datasets.manifest import dataset_manifest
 from mhbench.errors import PredictionError, UsageError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.passes import Pass, ShardReader, pass_over_predictions, pass_over_shards
 from mhbench.evaluation.result_making import make_result
+from mhbench.predictions.impossible import impossible_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import ANY, resolve_protocol, with_options
+from mhbench.scoring.bodies import SKELETONS
 from mhbench.scoring.scored import kind_of_scoring
 from mhbench.shards.reading import open_shards
+from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +55,8 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
         options: what deviates from the defaults.
 
     Raises:
-        MhbenchError: the predictions, the protocol or the shards do not fit each other.
+        MhbenchError: the predictions, the protocol or the shards do not fit each other, or bodies are far
+            from the size of people (a wrong unit), or rotations are none.
     """
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
@@ -57,6 +64,8 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     named = protocol.partition("/")[0] if "/" in protocol else None
     predictions = read_predictions(path, dataset=None if named == ANY else named)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
+    for fault in impossible_faults(predictions):
+        raise fault
     predictions = placed(predictions, data, chosen)
     scored, gathered = score_predictions(predictions, rules, data, chosen)
     provenance = {
@@ -92,6 +101,7 @@ def score_predictions(
     _check_scorable(protocol)
     kind = kind_of_scoring(protocol.scoring)
     _check_dataset(predictions, protocol)
+    predictions = with_columns(predictions, protocol)
     kind.check(predictions, protocol)
     if protocol.frames.dataset == ANY:
         gathered = pass_over_predictions(predictions, protocol, options)
@@ -111,6 +121,32 @@ def placed(predictions: PredictionTable, data: Path, options: EvaluationOptions)
     from mhbench.predictions.placing import place_by_reprojection  # noqa: PLC0415 - seldom asked for
 
     return place_by_reprojection(predictions, open_shards(data, dataset=predictions.dataset))
+
+
+def with_columns(predictions: PredictionTable, protocol: Protocol) -> PredictionTable:
+    """Predictions in which nobody is found, with the columns that protocols read; others as they are.
+
+    Such a file is a claim like any other: everybody is missed. It need not say what it would have held.
+    """
+    if predictions.person_count or predictions.loose_start is not None or protocol.frames.dataset == ANY:
+        return predictions
+    name = predictions.skeleton or truth_skeleton_name(protocol)
+    spaces = [space for space in protocol.prediction.spaces if space != "2d"]
+    sizes = {"joints3d": (len(skeleton(name)), 3), "joints2d": (len(skeleton(name)), 2), "score": ()}
+    return replace(
+        predictions,
+        skeleton=name,
+        space=predictions.space or next(iter(spaces), None),
+        persons={column: np.zeros((0, *row)) for column, row in sizes.items()},
+    )
+
+
+def truth_skeleton_name(protocol: Protocol) -> str:
+    """The skeleton of the joints that a protocol scores."""
+    manifest, truth = dataset_manifest(protocol.frames.dataset), protocol.truth
+    if truth.body:
+        return SKELETONS[truth.regressor]
+    return manifest.joint_sets[truth.joint_set] if truth.joint_set else manifest.skeleton
 
 
 def _sha256(path: Path) -> str:

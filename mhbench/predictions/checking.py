@@ -219,6 +219,8 @@ class FrameCheck:
             self._require("loose_joints", path)
         for number, person in enumerate(frame.persons or ()):
             self._check_person(f"{path}.persons[{number}]", person)
+        for name in ("person", "track"):
+            self._check_identities(path, name, [getattr(person, name) for person in frame.persons or ()])
         self._ids.check(index, frame.frame)
 
     def _check_person(self, path: str, person: PersonRecord) -> None:
@@ -245,6 +247,20 @@ class FrameCheck:
         self._check_mesh(path, person.vertices)
         if person.smpl is not None:
             self._check_body(f"{path}.smpl", person.smpl)
+
+    def _check_identities(self, path: str, name: str, keys: list[str | int | None]) -> None:
+        """Two people of a frame cannot have been given the same box, nor be the same person."""
+        if len(keys) < 2 or keys.count(None) == len(keys):
+            return
+        first: dict[str, int] = {}
+        for number, key in enumerate(keys):
+            if key is not None and first.setdefault(str(key), number) != number:
+                raise self.header.error(
+                    f"{path}.persons[{number}].{name}",
+                    f"is {key!r}, which is already that of persons[{first[str(key)]}]",
+                    expected=f"every {name} once in a frame",
+                    action="give everybody a key of their own, or leave the worse of the two out",
+                )
 
     def _require(self, key: str, path: str) -> None:
         if key not in self._declared:

@@ -131,6 +131,7 @@ class _Reader:
             self._check_loose(table.loose)
         self._check_payload(table)
         self._check_volumes(table)
+        self._check_identities(table)
         check_whole_joints(table)
 
     def _check_width(self, name: str, column: npt.NDArray[Any]) -> None:
@@ -198,6 +199,25 @@ class _Reader:
             raise self.check.error(
                 f"/persons/volume_box[{person}]", f"has a side of {side[person]}", expected="a length"
             )
+
+    def _check_identities(self, table: PredictionTable) -> None:
+        """No `person` or `track` twice in a frame; "" and -1 are nobody's."""
+        for name, nobody in (("person", ""), ("track", -1)):
+            keys = table.persons.get(name)
+            if keys is None:
+                continue
+            rows = np.flatnonzero(keys != nobody)
+            order = rows[np.lexsort((keys[rows], table.frame_of_person[rows]))]
+            frame = table.frame_of_person[order]
+            again = np.flatnonzero((frame[1:] == frame[:-1]) & (keys[order][1:] == keys[order][:-1]))
+            if again.size:
+                row = int(order[again[0] + 1])
+                raise self.check.error(
+                    f"/persons/{name}[{row}]",
+                    f"is {keys[row].item()!r}, which another person of the frame has too",
+                    expected=f"every {name} once in a frame",
+                    action="give everybody a key of their own, or leave the worse of the two out",
+                )
 
     def _refuse_unknown(self, path: str, group: Any, known: Any) -> None:
         for name in group:

@@ -148,6 +148,10 @@ class PredictionTable:
         """Rows of the people of one frame."""
         return slice(int(self.person_start[frame]), int(self.person_start[frame + 1]))
 
+    def counts_of(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """(N,) number of people in frames given by their rows; 0 for the row -1, a frame not predicted."""
+        return np.append(np.diff(self.person_start), 0)[frames]
+
     def where_frame(self, frame: int) -> str:
         """JSON path of a frame in the file it came from, such as `$.predictions[17]`."""
         return f"$.predictions[{frame if self.frame_origin is None else self.frame_origin[frame]}]"

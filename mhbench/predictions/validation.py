@@ -12,6 +12,7 @@ from mhbench.errors import PredictionError
 from mhbench.manifests import manifest_names
 from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions.coverage import Coverage, cover
+from mhbench.predictions.impossible import BODY_M, impossible_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.skeletons import skeleton
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 MAX_FAULTS: Final = 20
 _ENOUGH: Final = 20  # people; fewer say nothing about a whole file
 _MOST: Final = 0.8
-_BODY_M: Final = (0.4, 3.0)  # median extent of people, children and crouching included
-_UNIT_ERROR: Final = 100.0  # so far from a body's size only a wrong unit leads
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def validate_file(
         faults.append(fault)
     if table is None:
         return ValidationReport(path, None, tuple(faults[:MAX_FAULTS]), len(faults), ())
-    faults += _unit_faults(table)
+    faults += impossible_faults(table)
     coverage = None if data is None else cover(table, Path(data))
     if coverage is not None:
         faults += _unknown_frames(table, coverage)
@@ -130,23 +129,6 @@ def _given(table: PredictionTable, name: str) -> str:
     return f"{text}; least {lacking}" if lacking else text
 
 
-def _unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
-    """A body of kilometres or millimetres: the declared unit is not the one the numbers are in."""
-    if "joints3d" not in table.persons:
-        return
-    extents = body_extents(table.persons["joints3d"])
-    judged = extents[extents > 0]
-    if not len(judged):
-        return
-    middle = float(np.median(judged))
-    if middle > _UNIT_ERROR or middle < 1 / _UNIT_ERROR:
-        yield PredictionError(
-            f"{table.source}: declared as {table.units}, half of the people are larger than {middle:.3g} m",
-            expected=f"people of {_BODY_M[0]} to {_BODY_M[1]} m",
-            action=f"declare units '{'mm' if middle > 1 else 'm'}', if that is what the numbers are in",
-        )
-
-
 def _unknown_frames(table: PredictionTable, coverage: Coverage) -> Iterator[PredictionError]:
     for frame in coverage.unknown.tolist():
         yield PredictionError(
@@ -178,7 +160,7 @@ def _body_warnings(table: PredictionTable) -> Iterator[str]:
     joints, known = table.persons["joints3d"], skeleton(table.skeleton)
     extents = body_extents(joints)
     judged = extents[np.isfinite(extents)]
-    if len(judged) and not _BODY_M[0] <= np.median(judged) <= _BODY_M[1]:
+    if len(judged) and not BODY_M[0] <= np.median(judged) <= BODY_M[1]:
         yield f"half of the people are larger than {np.median(judged):.3g} m: check the units"
     hands = handedness(joints, known)
     if np.isfinite(hands).sum() >= _ENOUGH and np.nanmean(hands < 0, where=np.isfinite(hands)) > _MOST:

@@ -87,7 +87,7 @@ def score(
     if order and "joints3d" in predictions.persons and predictions.skeleton is not None:
         only_order = msgspec.structs.replace(protocol, metric=order)
         poses = pose_protocols.score(table, predictions, rows, only_order, choices)
-    given = np.where(rows >= 0, np.diff(predictions.person_start)[rows], 0)
+    given = predictions.counts_of(rows)
     return Part(frame_columns(table, rows), found, poses, int(given.sum()))
 
 

@@ -60,7 +60,7 @@ def loose_points(
     # row of each predicted joint type among the scored ones
     type_of = {plan.source[row]: float(number) for number, row in enumerate(plan.rows)}
     types = np.array([type_of.get(joint, -1.0) for joint in range(max(plan.source) + 1)])
-    counts = np.where(rows >= 0, np.diff(predictions.loose_start)[rows], 0)
+    counts = np.append(np.diff(predictions.loose_start), 0)[rows]
     frame = np.repeat(np.arange(len(rows)), counts)
     first = np.concatenate([[0], np.cumsum(counts)])[:-1]
     source = predictions.loose_start[rows][frame] + np.arange(len(frame)) - first[frame]

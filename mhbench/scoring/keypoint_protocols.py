@@ -236,7 +236,7 @@ def _detections(
 ) -> tuple[KeypointDetections, tuple[str, ...]]:
     """The people predicted for the images of a shard, in file order, and the joints that only stand in."""
     source, loose = _joint_sources(predictions, table.skeleton, protocol, choices)
-    counts = np.where(rows >= 0, np.diff(predictions.person_start)[rows], 0)
+    counts = predictions.counts_of(rows)
     first = np.concatenate([[0], np.cumsum(counts)])[:-1]
     frame = np.repeat(np.arange(len(rows)), counts)
     person = predictions.person_start[rows][frame] + np.arange(len(frame)) - first[frame]

@@ -107,7 +107,7 @@ def predicted_people(
     predictions: PredictionTable, rows: Ints, plan: JointPlan, min_score: float | None
 ) -> People:
     """The predicted people of the given frames, in ground-truth joints."""
-    counts = np.where(rows >= 0, np.diff(predictions.person_start)[rows], 0)
+    counts = predictions.counts_of(rows)
     start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     row = np.arange(start[-1]) - np.repeat(start[:-1], counts)
     source = np.repeat(predictions.person_start[rows], counts) + row
