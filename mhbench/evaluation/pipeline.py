@@ -19,7 +19,7 @@ from mhbench.errors import PredictionError, UsageError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.passes import Pass, ShardReader, pass_over_predictions, pass_over_shards
 from mhbench.evaluation.result_making import make_result
-from mhbench.predictions.impossible import impossible_faults
+from mhbench.predictions.impossible import unit_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import ANY, resolve_protocol, with_options
 from mhbench.scoring.bodies import SKELETONS
@@ -55,8 +55,8 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
         options: what deviates from the defaults.
 
     Raises:
-        MhbenchError: the predictions, the protocol or the shards do not fit each other, or bodies are far
-            from the size of people (a wrong unit), or rotations are none.
+        MhbenchError: the predictions, the protocol or the shards do not fit each other, or the people are of
+            no possible size (a wrong unit).
     """
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
@@ -64,7 +64,7 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     named = protocol.partition("/")[0] if "/" in protocol else None
     predictions = read_predictions(path, dataset=None if named == ANY else named)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
-    for fault in impossible_faults(predictions):
+    for fault in unit_faults(predictions):
         raise fault
     predictions = placed(predictions, data, chosen)
     scored, gathered = score_predictions(predictions, rules, data, chosen)

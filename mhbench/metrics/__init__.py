@@ -9,6 +9,7 @@ import importlib
 from typing import Any, Final
 
 _HOME: Final = {
+    "MeanAccumulator": "accumulation",
     "mpjpe": "joint_errors",
     "n_mpjpe": "joint_errors",
     "pve": "joint_errors",

@@ -16,19 +16,19 @@ import numpy as np
 
 from mhbench.errors import InputError, PredictionError, ShapeError, UsageError
 from mhbench.metrics import keypoint_kernels
-from mhbench.skeletons import skeleton
+from mhbench.metrics.keypoint_conventions import CONVENTIONS, convention_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import numpy.typing as npt
 
+    from mhbench.metrics.keypoint_conventions import Convention, ConventionName
     from mhbench.metrics.keypoint_input import KeypointDetections, KeypointTruth
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
 
-    ConventionName = Literal["coco", "crowdpose", "ochuman"]
     ZeroId = Literal["reject", "shift", "official"]
 
 THRESHOLDS: Final = np.linspace(0.5, 0.95, 10)
@@ -37,46 +37,6 @@ DETECTIONS_PER_IMAGE: Final = 20
 NOT_DEFINED: Final = -1.0
 HARD_FROM: Final = 0.8
 """Crowd index from which an image is hard; the level below ends before it."""
-
-
-@dataclass(frozen=True)
-class Convention:
-    """What one published tool does differently from another.
-
-    Attributes:
-        skeleton: whose joints and sigmas are meant.
-        area_factor: None takes the field `area`; a number takes that share of the box.
-        ranges: closed area ranges in px^2 by suffix of the statistic; the first one is everything.
-        crowd_levels: the images have a crowd index, and the statistics are repeated by its levels.
-    """
-
-    skeleton: str
-    area_factor: float | None
-    ranges: dict[str, tuple[float, float]]
-    crowd_levels: bool
-
-    @property
-    def sigmas(self) -> tuple[float, ...]:
-        """(J,) spread of each joint, in units of the square root of the person's area."""
-        sigmas = skeleton(self.skeleton).sigmas
-        assert sigmas is not None
-        return sigmas
-
-
-_EVERYTHING: Final = (0.0, 1e5**2)
-_COCO: Final = Convention(
-    skeleton="coco_17",
-    area_factor=None,
-    ranges={"": _EVERYTHING, "_m": (32.0**2, 96.0**2), "_l": (96.0**2, 1e5**2)},
-    crowd_levels=False,
-)
-_CROWDPOSE: Final = Convention(
-    skeleton="crowdpose_14",
-    area_factor=0.53,
-    ranges={"": _EVERYTHING},
-    crowd_levels=True,
-)
-CONVENTIONS: Final[dict[str, Convention]] = {"coco": _COCO, "crowdpose": _CROWDPOSE, "ochuman": _COCO}
 
 
 @dataclass(frozen=True)
@@ -273,21 +233,6 @@ def merge_matches(parts: Iterable[KeypointMatches]) -> KeypointMatches:
         matched=np.concatenate([piece.matched for piece in pieces], axis=1)[:, rows],
         ignored=np.concatenate([piece.ignored for piece in pieces], axis=1)[:, rows],
     )
-
-
-def convention_rules(name: str) -> Convention:
-    """The rules of a convention, by name.
-
-    Raises:
-        UsageError: there is none of this name.
-    """
-    if name not in CONVENTIONS:
-        raise UsageError(
-            f"there is no convention {name!r}",
-            expected=", ".join(sorted(CONVENTIONS)),
-            action="name the data set whose tool is meant",
-        )
-    return CONVENTIONS[name]
 
 
 def _require_fields(truth: KeypointTruth, rules: Convention, zero_id: ZeroId) -> None:

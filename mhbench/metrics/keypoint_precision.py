@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mhbench.metrics.keypoint_conventions import convention_rules
 from mhbench.metrics.keypoint_input import read_detections, read_truth
-from mhbench.metrics.keypoint_matches import convention_rules, match_keypoints
+from mhbench.metrics.keypoint_matches import match_keypoints
 
 if TYPE_CHECKING:
+    from mhbench.metrics.keypoint_conventions import ConventionName
     from mhbench.metrics.keypoint_input import Source
-    from mhbench.metrics.keypoint_matches import ConventionName, ZeroId
+    from mhbench.metrics.keypoint_matches import ZeroId
 
 
 def keypoint_ap(

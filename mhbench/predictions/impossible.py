@@ -15,19 +15,15 @@ from mhbench.plausibility import body_extents
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy.typing as npt
+
     from mhbench.predictions.table import PredictionTable
 
 BODY_M: Final = (0.4, 3.0)  # median extent of people, children and crouching included
 UNIT_ERROR: Final = 100.0  # so far from a body's size only a wrong unit leads
 
 
-def impossible_faults(table: PredictionTable) -> Iterator[PredictionError]:
-    """The faults of a table that no reader can see, one for each kind."""
-    yield from _unit_faults(table)
-    yield from _rotation_faults(table)
-
-
-def _unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
+def unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
     """A body of kilometres or millimetres: the declared unit is not the one the numbers are in."""
     if "joints3d" not in table.persons:
         return
@@ -45,20 +41,27 @@ def _unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
         )
 
 
-def _rotation_faults(table: PredictionTable) -> Iterator[PredictionError]:
-    """Matrices without a nearest rotation: zero, squashed flat, or a reflection; null ones are missing."""
-    if "rotations" not in table.persons:
-        return
+def no_rotations(table: PredictionTable) -> npt.NDArray[np.bool_]:
+    """(P, K) matrices near no rotation: zero, squashed flat, or a reflection. Null ones are missing."""
     from mhbench.metrics.rotation_errors import improper_rotations  # noqa: PLC0415 - few files have rotations
 
     rotations = table.persons["rotations"]
-    wrong = improper_rotations(rotations) & np.isfinite(rotations).all(axis=(2, 3))
+    return improper_rotations(rotations) & np.isfinite(rotations).all(axis=(2, 3))
+
+
+def refuse_no_rotations(table: PredictionTable, people: npt.NDArray[np.int64]) -> None:
+    """Refuse the rotations of some people if one is none; others may be filled with anything.
+
+    Raises:
+        PredictionError: with the first one's place and determinant.
+    """
+    wrong = no_rotations(table)[people]
     if wrong.any():
-        person, bone = np.argwhere(wrong)[0].tolist()
-        size = float(np.linalg.det(rotations[person, bone]))
-        yield PredictionError(
-            f"{table.source}: {table.where(person)}.rotations[{bone}] is no rotation (determinant {size:.3g};"
-            f" {np.count_nonzero(wrong):,} of {wrong.size:,} are none)",
+        row, bone = np.argwhere(wrong)[0].tolist()
+        size = float(np.linalg.det(table.persons["rotations"][people[row], bone]))
+        raise PredictionError(
+            f"{table.source}: {table.where(int(people[row]))}.rotations[{bone}] is no rotation"
+            f" (determinant {size:.3g}; {np.count_nonzero(wrong):,} of {wrong.size:,} are none)",
             expected="3x3 rotations, bone to camera, with determinant 1",
             action="check rows, columns and the signs of the axes; write null for a bone you do not predict",
         )

@@ -12,7 +12,7 @@ from mhbench.errors import PredictionError
 from mhbench.manifests import manifest_names
 from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions.coverage import Coverage, cover
-from mhbench.predictions.impossible import BODY_M, impossible_faults
+from mhbench.predictions.impossible import BODY_M, no_rotations, unit_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.skeletons import skeleton
 
@@ -81,7 +81,7 @@ def validate_file(
         faults.append(fault)
     if table is None:
         return ValidationReport(path, None, tuple(faults[:MAX_FAULTS]), len(faults), ())
-    faults += impossible_faults(table)
+    faults += unit_faults(table)
     coverage = None if data is None else cover(table, Path(data))
     if coverage is not None:
         faults += _unknown_frames(table, coverage)
@@ -148,6 +148,8 @@ def _warnings(table: PredictionTable) -> Iterator[str]:
         yield "trained_on is not declared: under a protocol with a training rule the result is not comparable"
     if "joints3d" in table.persons and table.skeleton is not None:
         yield from _body_warnings(table)
+    if "rotations" in table.persons and (wrong := np.count_nonzero(no_rotations(table))):
+        yield f"{wrong:,} rotations are none (zero, flat, mirrored): protocols that score them refuse them"
     for name in ("joints3d", "joints2d"):
         if name in table.persons:
             copies = repeated_people(table.persons[name], table.person_start)

@@ -9,6 +9,7 @@ import numpy as np
 from mhbench.metrics.alignment import procrustes
 from mhbench.metrics.joint_errors import pve
 from mhbench.metrics.rotation_errors import rotation_angles
+from mhbench.predictions.impossible import refuse_no_rotations
 from mhbench.scoring.bodies import (
     AT_ONCE,
     body_vertices,
@@ -89,6 +90,9 @@ def rotation_errors(
 
     Returns:
         (N, 9) degrees for the bones of the challenge; NaN where a prediction has no rotations.
+
+    Raises:
+        PredictionError: a matrix of these people is no rotation.
     """
     chosen = list(skeleton("smpl_24").indices(skeleton(BONES).joints))
     target = bone_rotations(table.persons["smpl_pose"][pairs[0]].astype(np.float64), chosen)
@@ -113,6 +117,7 @@ def _predicted_meshes(predictions: PredictionTable, rows: Ints, folder: Path) ->
 def _predicted_rotations(predictions: PredictionTable, rows: Ints, chosen: list[int]) -> Floats | None:
     columns = predictions.persons
     if "rotations" in columns:
+        refuse_no_rotations(predictions, rows)
         given = columns["rotations"][rows]
         return given if predictions.rotation_set == BONES else given[:, chosen]
     if "smpl_pose" in columns:

@@ -10,9 +10,9 @@ import numpy as np
 
 from mhbench.errors import InputError, PredictionError, UsageError
 from mhbench.frames import JointFlag
+from mhbench.metrics.keypoint_conventions import CONVENTIONS
 from mhbench.metrics.keypoint_input import KeypointDetections, KeypointTruth
 from mhbench.metrics.keypoint_matches import (
-    CONVENTIONS,
     RECALL_POINTS,
     THRESHOLDS,
     match_keypoints,
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.frames import Columns, FrameTable
-    from mhbench.metrics.keypoint_matches import ConventionName, KeypointMatches
+    from mhbench.metrics.keypoint_conventions import ConventionName
+    from mhbench.metrics.keypoint_matches import KeypointMatches
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import MetricRule, Protocol
     from mhbench.scoring.scored import Choices

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError, UsageError
 from mhbench.metrics import keypoint_ap, keypoint_kernels
+from mhbench.metrics.keypoint_conventions import CONVENTIONS
 from mhbench.metrics.keypoint_input import read_detections, read_truth
-from mhbench.metrics.keypoint_matches import CONVENTIONS, match_keypoints, merge_matches
+from mhbench.metrics.keypoint_matches import match_keypoints, merge_matches
 
 GOLDEN = [
     "ap_coco_synth_gt",

@@ -236,3 +236,18 @@ def test_shards_without_pixels_cannot_match_by_them(rule):
     table = truth_table("panoptic", "panoptic_19", [[pose(19)]])
     with pytest.raises(InputError, match="no joints2d"):
         scored(by_pixels, table, prediction_table(table, "panoptic_19", [[pose(19)]]))
+
+
+@pytest.mark.parametrize(("matrix", "determinant"), [(np.diag([1.0, 1.0, 0.0]), "0"), (-np.eye(3), "-1")])
+def test_rotations_that_are_none_are_refused_where_they_are_scored(matrix, determinant):
+    """The second actor is not valid, so whatever stands in his place is not read."""
+    people = [pose(24), pose(24, seed=1)]
+    table = actors([people], campose_valid=np.array([1, 0], dtype=np.uint8))
+    rotations = np.tile(np.eye(3), (2, 9, 1, 1))
+    rotations[1, :] = matrix
+    options = {"rotations": rotations, "rotation_set": "challenge_9"}
+    fine = scored(CHALLENGE, table, prediction_table(table, "smpl_24", [people], **options))
+    assert values(fine, CHALLENGE)["mpjae"] == pytest.approx(0.0, abs=1e-6)
+    rotations[0, 4] = matrix
+    with pytest.raises(PredictionError, match=rf"rotations\[4\] is no rotation \(determinant {determinant};"):
+        scored(CHALLENGE, table, prediction_table(table, "smpl_24", [people], **options))
