@@ -117,7 +117,7 @@ def _draw(name: str, caption: str, found: Trend, axis: str, words: str) -> Paper
     figure, (upper, lower) = plate(height=2.7, rows=2, sharex=True, height_ratios=(3, 1.1))
     upper.fill_between(found.centre, *found.interval.T, color=colour(0), alpha=0.18, lw=0)
     upper.plot(found.centre, found.mean, "o-", color=colour(0), ms=3.5)
-    upper.set(ylabel=words, ylim=(0, 1.08 * found.interval.max()))
+    upper.set(ylabel=words, ylim=(0, 1.08 * float(found.interval.max()) or 1.0))
     lower.plot(found.centre, found.found, "s--", color=colour(5), ms=3)
     lower.axhline(100.0, color=QUIET, lw=0.5)
     lower.set(xlabel=axis, ylabel="found (%)", ylim=(min(50.0, 0.9 * found.found.min()), 104))
