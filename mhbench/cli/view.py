@@ -13,18 +13,35 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), help="PNG to write; <frame id>.png by default.")
 @click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the image.")
 @click.option(
-    "--preds", type=click.Path(path_type=Path), help="Predictions to draw beside the truth, dashed."
+    "--preds",
+    "--predictions",
+    type=click.Path(path_type=Path),
+    help="Predictions to draw beside the truth, dashed; with --mesh, their bodies.",
+)
+@click.option(
+    "--mesh",
+    is_flag=True,
+    help="Draw bodies: what is inside somebody else, and who stands before whom. Models from MHBENCH_BODIES.",
 )
 @click.option("--heatmaps/--no-heatmaps", default=True, help="Show the largest values of the heatmaps.")
 def command(
-    shards: Path, frame: str, out: Path | None, raw: Path | None, preds: Path | None, *, heatmaps: bool
+    shards: Path,
+    frame: str,
+    out: Path | None,
+    raw: Path | None,
+    preds: Path | None,
+    *,
+    mesh: bool,
+    heatmaps: bool,
 ) -> None:
     """Draw a frame of SHARDS: image or canvas with 2D skeletons, 3D view, view from above, heatmaps, ids.
 
     \b
     mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.png
     mhbench view shards/panoptic --frame 0 --raw raw/panoptic --preds preds.json
+    mhbench view shards/3dpw --frame 0 --mesh --preds preds.h5 --out bodies.png
     """
     from mhbench.report.viewing import view_frame  # noqa: PLC0415 - see cli/evaluate.py
 
-    click.echo(f"picture: {view_frame(shards, frame, out, raw=raw, predictions=preds, heatmaps=heatmaps)}")
+    picture = view_frame(shards, frame, out, raw=raw, predictions=preds, heatmaps=heatmaps, mesh=mesh)
+    click.echo(f"picture: {picture}")

@@ -14,7 +14,7 @@ import numpy as np
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.metrics.crmh_collisions import coded_volumes
-from mhbench.volumes.lattices import Cells, common_cells, points_in
+from mhbench.volumes.cells import Cells, common_cells, points_in
 from mhbench.volumes.meshes import Mesh, bounds, checked_faces
 from mhbench.volumes.overlap import shared_volume
 from mhbench.volumes.solids import Solid

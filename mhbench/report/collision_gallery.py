@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from mhbench.evaluation.worst_frames import worst_rows
 from mhbench.metrics.interpenetration import collisions
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
-from mhbench.report.style import PAPER, PREDICTION, QUIET
+from mhbench.report.mesh_views import paint, parallel
+from mhbench.report.style import PAPER, QUIET
 from mhbench.report.worst_pictures import FramePicture
 from mhbench.scoring.body_collisions import frame_meshes
 from mhbench.scoring.scored import Choices
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
 
 GALLERY: Final = 6
 _SIZE: Final = (560, 480)
-# quiet tints of different brightness, so that what is inside stands out for everybody
-_TINTS: Final = ("#8fb3d3", "#d8d2c4", "#6d8f86", "#c3b1cf", "#b5bcc2", "#a08f6b")
 _MARGIN_M: Final = 0.25
 
 
@@ -76,61 +75,20 @@ def _picture(meshes: Floats, faces: Ints) -> bytes:
     with mpl.rc_context({**PAPER, "axes.grid": False}):
         figure = Figure(figsize=(8, 3.7), layout="constrained", dpi=110)
         front, above = figure.subplots(1, 2)
-        # right, down, away from the camera; then right, towards the camera, down: both seen from in front
-        _view(front, bodies, faces, inside, low, high, (0, 1, 2), "from the camera", "y down (m)")
-        _view(above, bodies, faces, inside, low, high, (0, 2, 1), "from above", "z away (m)")
+        _view(front, bodies, faces, inside, low, high, 2)
+        _view(above, bodies, faces, inside, low, high, 1)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": "mhbench"})
     return buffer.getvalue()
 
 
 def _view(
-    axes: Axes,
-    bodies: Floats,
-    faces: Ints,
-    inside: npt.NDArray[np.bool_],
-    low: Floats,
-    high: Floats,
-    order: tuple[int, int, int],
-    title: str,
-    upwards: str,
+    axes: Axes, bodies: Floats, faces: Ints, inside: Flags, low: Floats, high: Floats, away: int
 ) -> None:
-    """People in parallel projection along the last axis of `order`, and what is inside, seen through them."""
-    from mhbench.volumes.zbuffer import draw  # noqa: PLC0415 - kernels are imported when first used
-
-    across, along, away = order
-    width, height = _SIZE
-    scale = min(width / (high[across] - low[across]), height / (high[along] - low[along]))
-    middle = (low + high) / 2.0
-    size = (height, width)
-    image, labels = np.ones((*size, 3), dtype=np.float32), np.full(size, -1, dtype=np.int16)
-    depth = np.full(size, np.inf, dtype=np.float32)
-    red, seen = np.full(size, -1, dtype=np.int16), np.full(size, np.inf, dtype=np.float32)
-    for person, body in enumerate(bodies):
-        centred = (body - middle)[:, [across, along]] * scale
-        pixels = centred * (1.0, 1.0 if away == 2 else -1.0) + (width / 2.0, height / 2.0)
-        # far enough for the parallel rays of a drawer that knows a camera
-        depths = body[:, away] - low[away] + 100.0
-        shade = 0.45 + 0.55 * np.abs(_normals(body, faces)[:, away])
-        colours = shade[:, None] * np.array(to_rgb(_TINTS[person % len(_TINTS)]))
-        draw(pixels, depths, faces, person, labels, depth, colours=colours, image=image)
-        draw(pixels, depths, faces[inside[person][faces].any(axis=1)], person, red, seen)
-    image[red >= 0] = 0.25 * image[red >= 0] + 0.75 * np.array(to_rgb(PREDICTION))
-    spread = np.array([width, height]) / (2.0 * scale)
-    left, right = middle[across] - spread[0], middle[across] + spread[0]
-    first, last = middle[along] - spread[1], middle[along] + spread[1]
-    extent = (left, right, last, first) if away == 2 else (left, right, first, last)
+    """People in parallel projection along an axis, and what is inside, seen through them."""
+    view, extent = parallel(low, high, away, _SIZE)
+    image = paint(bodies, faces, inside, view, np.ones((_SIZE[1], _SIZE[0], 3), dtype=np.float32))
     axes.imshow(image, extent=extent, interpolation="bilinear")
+    title, upwards = ("from the camera", "y down (m)") if away == 2 else ("from above", "z away (m)")
     axes.set(title=title, xlabel="x right (m)", ylabel=upwards)
     axes.spines[:].set_color(QUIET)
-
-
-def _normals(body: Floats, faces: Ints) -> Floats:
-    """(V, 3) unit normals of the vertices."""
-    corner = body[faces]
-    normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    total = np.zeros_like(body)
-    for place in range(3):
-        np.add.at(total, faces[:, place], normal)
-    normals: Floats = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
-    return normals

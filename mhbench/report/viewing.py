@@ -11,6 +11,7 @@ from mhbench.errors import InputError, MissingInputError, UsageError
 from mhbench.heatmaps.rendering import render_sparse
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
+from mhbench.report.frame_bodies import bodies_figure
 from mhbench.report.frame_picture import HeatmapViews, Overlay, draw_frame
 from mhbench.shards.files import write_atomically
 from mhbench.shards.frame_images import decoded_image
@@ -35,6 +36,7 @@ def view_frame(
     raw: Path | None = None,
     predictions: Path | None = None,
     heatmaps: bool = True,
+    mesh: bool = False,
 ) -> Path:
     """Draw one frame of shards as PNG and return the picture's path.
 
@@ -45,32 +47,35 @@ def view_frame(
         raw: raw root; the image is drawn if it is there, or if the shard holds it.
         predictions: predictions to draw beside the truth.
         heatmaps: whether to show the heatmaps, where the shards have them.
+        mesh: bodies instead, of the predictions or else of the shards: who is inside whom, who is in front.
 
     Raises:
-        UsageError: there is no such frame.
+        UsageError: there is no such frame, or nobody in it has a body.
         InputError: the image or the predictions cannot be read.
     """
     shards = open_shards(path)
     number = _find(shards, frame)
     table = _frame_table(shards, number)
-    views = None
-    if heatmaps:
-        try:
-            one = shards[number]
-            views = heatmap_views(one.grid(), one.centres())
-        except InputError:  # shards without heatmaps have a picture all the same
-            views = None
-    figure = draw_frame(
-        table,
-        image=_image(shards[number], raw),
-        heatmaps=views,
-        overlay=None if predictions is None else overlay_of(table, predictions),
-    )
+    image = _image(shards[number], raw)
+    if mesh:
+        figure = bodies_figure(table, None if predictions is None else read_predictions(predictions), image)
+    else:
+        views = _heatmaps(shards[number]) if heatmaps else None
+        overlay = None if predictions is None else overlay_of(table, predictions)
+        figure = draw_frame(table, image=image, heatmaps=views, overlay=overlay)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": "mhbench"})
     target = out or type(path)(str(table.frames["id"][0]).replace("/", "_") + ".png")
     write_atomically(target, buffer.getvalue())
     return target
+
+
+def _heatmaps(frame: Frame) -> HeatmapViews | None:
+    """Shards without heatmaps have a picture all the same."""
+    try:
+        return heatmap_views(frame.grid(), frame.centres())
+    except InputError:
+        return None
 
 
 def _image(frame: Frame, raw: Path | None) -> npt.NDArray[np.uint8] | None:

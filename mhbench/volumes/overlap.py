@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.kernels import kernel
-from mhbench.volumes.lattices import Cells, common_cells
+from mhbench.volumes.cells import Cells, common_cells
 from mhbench.volumes.meshes import checked_mesh
 from mhbench.volumes.scanning import Crossings, Lines, cross_lines
 from mhbench.volumes.shafts import Shafts, along, cropped, faces_over

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mhbench.volumes.lattices import Cells, cells_of
+from mhbench.volumes.cells import Cells, cells_of
 from mhbench.volumes.meshes import Mesh, bounds, closed, enclosed_volume
 from mhbench.volumes.scanning import count_crossings
 from mhbench.volumes.shafts import faces_over, shaft_of

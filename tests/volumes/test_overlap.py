@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mhbench.metrics import collisions
 from mhbench.synthetic import scene
 from mhbench.volumes import contains, overlap_volume
-from mhbench.volumes.lattices import common_cells, points_in
+from mhbench.volumes.cells import common_cells, points_in
 from mhbench.volumes.meshes import Mesh
 from mhbench.volumes.solids import Solid
 
