@@ -6,6 +6,7 @@ Whatever is decided here decides bytes: the same table must give the same file o
 from __future__ import annotations
 
 import hashlib
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import h5py
@@ -94,10 +95,33 @@ def put_column(file: h5py.File, path: str, column: npt.NDArray[Any], *, compress
     """Write one packed column; a small one stays whole: the index of its chunks alone would be larger."""
     if column.dtype.kind == "S":
         column = column.astype(h5py.string_dtype("utf-8", column.dtype.itemsize))
-    options: dict[str, Any] = {}
-    if column.nbytes > WHOLE_BYTES:
-        options = {"chunks": (min(len(column), chunk_rows(path)), *column.shape[1:]), **filters(compression)}
-    file.create_dataset(path, data=column, track_times=False, **options)
+    if column.nbytes <= WHOLE_BYTES:
+        file.create_dataset(path, data=column, track_times=False)
+        return
+    options = {"chunks": (min(len(column), chunk_rows(path)), *column.shape[1:]), **filters(compression)}
+    if compression == "gzip" and column.dtype == np.float32 and column.ndim == 3:
+        dataset = file.create_dataset(path, column.shape, column.dtype, track_times=False, **options)
+        _put_joints(dataset, column)
+    else:
+        file.create_dataset(path, data=column, track_times=False, **options)
+
+
+def _put_joints(dataset: h5py.Dataset, column: npt.NDArray[np.float32]) -> None:
+    """Fill a column of coordinates with chunks shuffled and deflated as HDF5 does, but for runs only.
+
+    The lower bytes of coordinates are noise, in which a search for repetitions finds nothing. Looking for
+    runs of equal bytes (Z_RLE) takes less than half of the time for 4 to 7 % more bytes; it is gzip to any
+    reader.
+    """
+    for start in range(0, len(column), dataset.chunks[0]):
+        # the last chunk is whole, too: HDF5 stores what lies beyond the end
+        chunk = np.zeros(dataset.chunks, dtype=column.dtype)
+        rows = column[start : start + len(chunk)]
+        chunk[: len(rows)] = rows
+        planes = np.ascontiguousarray(chunk.view(np.uint8).reshape(-1, chunk.itemsize).T)
+        packing = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+        content = packing.compress(planes) + packing.flush()
+        dataset.id.write_direct_chunk((start, 0, 0), content)
 
 
 def put_attribute(target: h5py.HLObject, name: str, value: str | float | tuple[str, ...]) -> None:

@@ -87,6 +87,20 @@ def test_any_hdf5_program_finds_names_units_and_text(tmp_path):
         assert file["heatmaps/frame_ptr"].shape == (201,)
 
 
+@pytest.mark.parametrize("rows", [600, 1024, 1025, 3000])
+def test_joints_packed_for_runs_are_gzip_to_any_reader(tmp_path, rows):
+    column = np.random.default_rng(rows).normal(size=(rows, 5, 3)).astype(np.float32)
+    column[::7] = np.nan
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        layout.put_column(file, "persons/joints3d", column, compression="gzip")
+    with h5py.File(tmp_path / "a.h5") as file:
+        dataset = file["persons/joints3d"]
+        assert (dataset.compression, dataset.shuffle, dataset.dtype) == ("gzip", True, np.float32)
+        assert np.array_equal(dataset[()], column, equal_nan=True)
+        # the chunks beyond the end of the column are as HDF5 itself would write them
+        assert dataset.id.get_num_chunks() == -(-rows // dataset.chunks[0])
+
+
 def test_zstd_is_stored_with_its_registered_filter(tmp_path):
     write_shard(tmp_path / "a.h5", table(200), ORIGIN, no_heatmaps("a test"), compression="zstd")
     with h5py.File(tmp_path / "a.h5") as file:
