@@ -120,7 +120,7 @@ def _put_joints(dataset: h5py.Dataset, column: npt.NDArray[np.float32]) -> None:
         chunk[: len(rows)] = rows
         planes = np.ascontiguousarray(chunk.view(np.uint8).reshape(-1, chunk.itemsize).T)
         packing = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
-        content = packing.compress(planes) + packing.flush()
+        content = packing.compress(planes.data) + packing.flush()
         dataset.id.write_direct_chunk((start, 0, 0), content)
 
 
