@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mhbench.models.training_frames import Source
-    from mhbench.models.training_loop import Outcome
+    from mhbench.models.training_task import Outcome
 
 MODELS: Final = ("loco-vha", "loco-predictor", "loco-refiner", "loco-uncompressed")
 

@@ -17,7 +17,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -29,81 +29,20 @@ from mhbench.models.distribution import Team
 from mhbench.models.loco.checkpoints import save_network
 from mhbench.models.tensor_files import read_tensors, save_tensors
 from mhbench.models.training_log import write_events, write_log
+from mhbench.models.training_task import Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from torch import nn
-
-    from mhbench.heatmaps import SigmaSchedule
-    from mhbench.models.loco.checkpoints import Product
     from mhbench.models.training_config import TrainingConfig
+    from mhbench.models.training_task import Task
 
 STATE: Final = "state/last.safetensors"
 LOG: Final = "log.csv"
 EVENTS: Final = "tensorboard"
 _HARMLESS: Final = ("epochs", "minutes", "save_every", "tensorboard")  # settings that change no step
-
-
-class Task(Protocol):
-    """What is trained.
-
-    Attributes:
-        network: on its device.
-        best_by: the metric of the validation that selects the weights.
-        higher_is_better: its direction.
-        schedule: what becomes harder when the loss stalls; only weights of its last width are selected.
-    """
-
-    network: nn.Module
-    best_by: str
-    higher_is_better: bool
-    schedule: SigmaSchedule | None
-
-    def batch(self, random: np.random.Generator) -> Any:
-        """Data of one batch: a function of the generator only (it is called ahead, in another thread)."""
-
-    def loss(self, network: nn.Module, batch: Any) -> torch.Tensor:
-        """The loss of a batch; `network` is the task's own or a wrapper around it."""
-
-    def validate(self) -> dict[str, float]:
-        """Metrics by name."""
-
-    def products(self, metrics: dict[str, float]) -> list[Product]:
-        """The networks to keep, and the configurations to be stored with them."""
-
-
-class State(msgspec.Struct, kw_only=True):
-    """Where a training is; `rows` are those of the log, `seconds` are counted against a limit only."""
-
-    settings: dict[str, Any]
-    step: int = 0
-    seconds: float = 0.0
-    over: bool = False
-    loss_sum: float = 0.0
-    best: float | None = None
-    schedule: dict[str, int | float | None] = {}
-    rows: list[dict[str, int | float]] = []
-    groups: list[dict[str, Any]] = []
-    scaler: dict[str, Any] = {}
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a training came to.
-
-    Attributes:
-        step: steps done.
-        best: best value of its metric; None = no weights were selected yet.
-        finished: it came to its end.
-        leads: this process is the one that wrote the weights.
-    """
-
-    step: int
-    best: float | None
-    finished: bool
-    leads: bool
 
 
 class Trainer:
@@ -167,9 +106,16 @@ class Trainer:
                 if self.state.step % config.epoch_steps == 0:
                     self._end_epoch()
             waiting.cancel()
+        self._count_seconds()
         self._save()
         finished = self.state.over or self.state.step >= total
-        return Outcome(self.state.step, self.state.best, finished, self.team.leads)
+        return Outcome(
+            step=self.state.step,
+            best=self.state.best,
+            seconds=self.state.seconds,
+            finished=finished,
+            leads=self.team.leads,
+        )
 
     def _shown(self, total: int) -> AbstractContextManager[None]:
         """Progress in steps, or in seconds where the minutes will end the training first."""
@@ -203,7 +149,7 @@ class Trainer:
             raise InputError(
                 f"the loss is {total} at step {self.state.step}",
                 expected="a finite loss",
-                action="lower learning_rate, or use --precision bf16 or fp32; the last checkpoint is intact",
+                action="lower learning_rate, or set precision to bf16 or fp32; the last checkpoint is intact",
             )
         self.scaler.step(self.optimizer)
         self.scaler.update()
@@ -232,11 +178,15 @@ class Trainer:
         if self.team.leads and (last or epoch % config.save_every == 0):
             self._save()
 
+    def _count_seconds(self) -> None:
+        if self.config.minutes and not self.state.over:
+            self.state.seconds = self._clock() - self._started
+
     def _share_of_minutes(self) -> float:
         """Share of the minutes that is over, the same in all processes; 0 without a limit."""
         if not self.config.minutes:
             return 0.0
-        self.state.seconds = self._clock() - self._started
+        self._count_seconds()
         return self.team.mean(self.state.seconds / (60 * self.config.minutes))
 
     def _validated(self) -> dict[str, float]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mhbench.models.protocol import Poses
     from mhbench.models.training_crowds import CrowdSample
+    from mhbench.models.training_task import Outcome
 
 SIGMA = 2.0
 REACHES = (0.4, 0.8, 1.2)
@@ -70,7 +71,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     recipe: dict[str, str]
 
 
-def row(stage: Stage, out: Path, recipe: dict[str, str], steps: int, options: argparse.Namespace) -> Row:
+def row(
+    stage: Stage, out: Path, recipe: dict[str, str], outcome: Outcome, options: argparse.Namespace
+) -> Row:
     """The result of a finished stage."""
     count = SIZES[options.size].test
     kind = "refiner" if stage.model == "loco-refiner" else "autoencoder"
@@ -96,8 +99,8 @@ def row(stage: Stage, out: Path, recipe: dict[str, str], steps: int, options: ar
         metrics=metrics,
         validation=loaded.config.metrics,
         frames=count,
-        steps=steps,
-        minutes=float(recipe["minutes"]),
+        steps=outcome.step,
+        minutes=outcome.seconds / 60,
         seed=options.seed,
         hardware=_hardware(options),
         versions=f"mhbench {__version__}, torch {torch.__version__}",

@@ -52,7 +52,7 @@ def run(stage: Stage, options: argparse.Namespace) -> scores.Row:
     if not outcome.finished:
         raise SystemExit("stopped: the same command goes on")
     recipe = {name: value for name, value in changes.items() if name not in stage.weights}
-    return scores.row(stage, out, recipe, outcome.step, options)
+    return scores.row(stage, out, recipe, outcome, options)
 
 
 def main() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import sys
+import time
 import types
 
 import numpy as np
@@ -23,9 +26,11 @@ from mhbench.errors import (
     PredictionError,
     UsageError,
 )
+from mhbench.heatmaps import Grid
 from mhbench.models.protocol import Poses
 from mhbench.predictions import read_predictions
 from mhbench.running.networks import run_network
+from mhbench.skeletons import skeleton
 
 
 class Echo:
@@ -123,6 +128,47 @@ def test_a_killed_run_goes_on_without_losing_or_doubling_a_frame(module, toy, tm
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
 
 
+SLOW_NETWORK = """
+import time, numpy as np
+import mhbench.running.networks as running
+from mhbench.models.protocol import Poses
+running.BLOCK = 2
+
+class Net:
+    skeleton = "loco_14"
+
+    def __init__(self, setup):
+        pass
+
+    def predict(self, frames):
+        time.sleep(0.2)
+        return [Poses(joints3d=np.full((1, 14, 3), 1 + one.image.mean())) for one in frames]
+"""
+
+
+def test_a_process_that_was_killed_goes_on_to_the_same_file(toy, tmp_path):
+    (tmp_path / "slow_network.py").write_text(SLOW_NETWORK)
+
+    def start(out):
+        words = ["run", "slow_network:Net", "--data", toy[0], "--raw", toy[1], "--out", out, "--batch", "1"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "mhbench", *map(str, words), "--device", "cpu"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    assert start(tmp_path / "whole.json").communicate()[0].startswith("12 frames, 12 people")
+    killed = start(tmp_path / "a.json")
+    while not (tmp_path / "a.json.parts" / "000001.npz").exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert not (tmp_path / "a.json").exists()
+    said = start(tmp_path / "a.json").communicate()[0]
+    assert re.match(r"12 frames \([1-9]\d* by the run before\)", said)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
 @pytest.mark.usefixtures("small_blocks")
 def test_parts_of_another_run_are_refused(module, toy, tmp_path):
     class Broken(Echo):
@@ -208,6 +254,25 @@ def test_shards_without_images_are_refused(module, toy, tmp_path):
     with pytest.raises(InputError, match="no images and no paths") as caught:
         run(module, (tmp_path / "x.h5", toy[1]), tmp_path / "a.json")
     assert "embed" in caught.value.action
+
+
+def test_images_inside_the_shards_need_no_raw_folder(module, toy, tmp_path):
+    from mhbench.shards import Origin, peaks_of, write_shard
+    from mhbench.shards.images import ImageStore
+
+    whole = toy_table(3, seed=0)
+    files = [toy[1] / name for name in whole.frames["image"]]
+    images = ImageStore("embed", 10**6, [path.read_bytes() for path in files])
+    origin = Origin("x", 3, 1, "a" * 64, "b" * 64)
+    heatmaps = peaks_of(
+        whole,
+        Grid(skeleton("loco_14").joints, depth_min=0.0, depth_max=8.0, height=128, width=192),
+        skeleton("loco_14").joints,
+    )
+    write_shard(tmp_path / "x.h5", whole, origin, heatmaps, images)
+    run(module, (tmp_path / "x.h5", tmp_path / "no raw folder"), tmp_path / "a.json")
+    means = [1 + np.asarray(Image.open(path)).mean() for path in files]
+    assert read_predictions(tmp_path / "a.json").persons["joints3d"][:, 0, 0].tolist() == means
 
 
 def poses(**arrays):
