@@ -106,10 +106,10 @@ def exported_network(path: Path, setup: Setup) -> ExportedNetwork:
             )
     description = decode_manifest(beside, Description)
     make = _onnx if path.suffix == ".onnx" else _torch
-    return ExportedNetwork(make(path, setup.device), description)
+    return ExportedNetwork(make(path, setup), description)
 
 
-def _torch(path: Path, device: str) -> Run:
+def _torch(path: Path, setup: Setup) -> Run:
     import torch  # noqa: PLC0415 - ONNX files do without
 
     try:
@@ -120,11 +120,13 @@ def _torch(path: Path, device: str) -> Run:
             expected="a file that torch.export.save wrote with this version of torch",
             action="export it again",
         ) from error
-    program = program.to(device)
+    device = setup.device
+    placed = program.to(device)
+    call: Callable[..., Any] = torch.compile(placed) if setup.compiled else placed
 
     @torch.inference_mode()
     def run(image: npt.NDArray[np.float32]) -> Outputs:
-        outputs = program(torch.from_numpy(image).to(device))
+        outputs = call(torch.from_numpy(image).to(device))
         if not isinstance(outputs, dict):
             raise PredictionError(
                 f"{path} returns a {type(outputs).__name__}",
@@ -136,16 +138,22 @@ def _torch(path: Path, device: str) -> Run:
     return run
 
 
-def _onnx(path: Path, device: str) -> Run:
+def _onnx(path: Path, setup: Setup) -> Run:
+    if setup.compiled:
+        raise UsageError(
+            f"--compile does nothing for {path}: onnxruntime optimises it anyway",
+            expected="--compile with networks of torch",
+            action="leave it out",
+        )
     try:
         import onnxruntime  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError.of("onnxruntime", "onnx", "an ONNX file") from error
-    kind, _, number = device.partition(":")
+    kind, _, number = setup.device.partition(":")
     provider = _PROVIDERS.get(kind, kind)
     if provider not in onnxruntime.get_available_providers():
         raise UsageError(
-            f"onnxruntime cannot run on {device}",
+            f"onnxruntime cannot run on {setup.device}",
             expected=f"one of its providers: {', '.join(onnxruntime.get_available_providers())}",
             action="install onnxruntime-gpu in the place of onnxruntime, or use --device cpu",
         )

@@ -78,6 +78,7 @@ def test_an_onnx_file_that_finds_nobody_is_no_fault(toy):
     [
         (("poses", "scores"), [], PredictionError, r"the program gives poses \(1, 2, 14, 3\)"),
         (("joints3d", "scores"), ["--precision", "bf16"], UsageError, "cannot run in bf16"),
+        (("joints3d", "scores"), ["--compile"], UsageError, "--compile does nothing"),
         (None, [], InputError, r"net\.onnx cannot be loaded"),
     ],
 )
