@@ -91,7 +91,11 @@ def bounding_cube(vertices: Floats, resolution: int) -> Box:
 def occupy(mesh: Mesh, box: Box, resolution: int, *, conservative: bool = False) -> Volume:
     """The voxels of a mesh in a cube of the caller; what lies outside is cut off."""
     if conservative:
-        return fill_holes(touched(closed(mesh), box, resolution))
+        shut = closed(mesh)
+        volume = touched(shut, box, resolution)
+        block = cells_around(shut.vertices, box, resolution)
+        volume[block] = fill_holes(volume[block])
+        return volume
     crossings, turned = scan(mesh, box, resolution)
     volume = np.zeros((resolution, resolution, resolution), dtype=np.bool_)
     _fill_spans(*crossings, turned, volume)
@@ -117,6 +121,15 @@ def touched(mesh: Mesh, box: Box, resolution: int) -> Volume:
     volume = np.zeros((resolution, resolution, resolution), dtype=np.bool_)
     _touch((mesh.vertices - box.corner) * (resolution / box.side), mesh.faces, volume)
     return volume
+
+
+def cells_around(vertices: Floats, box: Box, resolution: int) -> tuple[slice, slice, slice]:
+    """The block of a cube's cells outside of which a mesh with these vertices touches none."""
+    low, high = ((edge - box.corner) * (resolution / box.side) for edge in bounds(vertices))
+    first = np.clip(np.floor(low) - 1, 0, resolution).astype(int).tolist()
+    last = np.clip(np.floor(high) + 2, 0, resolution).astype(int).tolist()
+    x, y, z = (slice(a, b) for a, b in zip(first, last, strict=True))
+    return x, y, z
 
 
 def fill_holes(volume: npt.NDArray[np.bool_]) -> Volume:

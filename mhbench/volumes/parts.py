@@ -11,8 +11,8 @@ import numpy as np
 
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
-from mhbench.volumes.meshes import Mesh, checked_faces, checked_mesh, closed
-from mhbench.volumes.occupancy import Box, bounding_cube, occupy
+from mhbench.volumes.meshes import Mesh, checked_faces, checked_mesh
+from mhbench.volumes.occupancy import Box, bounding_cube, cells_around, occupy
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -65,8 +65,11 @@ def label_parts(
     for label in _DRAWN:
         piece = mesh.faces[belongs[:, label - 1][mesh.faces].all(axis=1)]
         if len(piece):
-            own = closed(Mesh(mesh.vertices, piece))
-            labels[occupy(own, box, resolution, conservative=conservative)] = label
+            used, corners = np.unique(piece, return_inverse=True)
+            own = Mesh(mesh.vertices[used], corners.reshape(piece.shape))
+            block = cells_around(own.vertices, box, resolution)
+            cells = occupy(own, box, resolution, conservative=conservative)[block]
+            labels[block][cells] = label
     return labels
 
 
