@@ -67,9 +67,10 @@ def command(
 ) -> int:
     """Fit a SMPL body to each volume of VOLUMES and write the bodies as predictions.
 
-    VOLUMES is an HDF5 file: attributes format = mhbench-volumes/1 and dataset; /frame (N,) frame ids,
-    /volumes (N, D, H, W) occupancies, /corner and /cell (N, 3) metres; and optionally /joints3d, /target,
-    /person, /gender. `python -m pydoc mhbench.predictions.volume_files` says all of it. After an
+    VOLUMES is a predictions file (.h5) whose people have volumes: the bodies are added to it. Or it is an
+    HDF5 file with attributes format = mhbench-volumes/1 and dataset, /frame (N,) frame ids, /volumes
+    (N, D, H, W) occupancies or probabilities, /corner and /cell (N, 3) metres, and optionally /joints3d,
+    /target, /person, /gender: `python -m pydoc mhbench.predictions.volume_files` says all of it. After an
     interruption, run the same command again.
 
     \b
@@ -81,13 +82,13 @@ def command(
     from dataclasses import replace  # noqa: PLC0415 - commands import their work when called
 
     from mhbench.models.body_fit import FitOptions  # noqa: PLC0415
-    from mhbench.predictions.volume_files import read_volume_header  # noqa: PLC0415
+    from mhbench.predictions.predicted_volumes import header_of  # noqa: PLC0415
     from mhbench.running.fitting import fit_volumes  # noqa: PLC0415
 
     options = FitOptions(
         joint_weight=joint_weight,
         steps=steps,
-        thinned=(occupancy or read_volume_header(volumes).occupancy) == "conservative",
+        thinned=(occupancy or header_of(volumes).occupancy) == "conservative",
     )
     if distance == "points":
         options = replace(options, tangential=1.0)

@@ -98,7 +98,7 @@ def read_volume_header(path: Path) -> VolumeHeader:
         MissingInputError: there is no such file.
         InputError: it is damaged, of another format, or a column does not fit the others.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         return _header(file, path)
 
 
@@ -110,7 +110,7 @@ def read_volume(path: Path, number: int) -> VolumeItem:
         InputError: it is damaged, or the volume holds no occupancies.
         IndexError: it has fewer volumes.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         header = _header(file, path)
         grid = None
         if "cell" in file:
@@ -134,7 +134,8 @@ def read_volume(path: Path, number: int) -> VolumeItem:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
+def opened(path: Path) -> Iterator[h5py.File]:
+    """A file of volumes, opened; whatever HDF5 says about a damaged one becomes an InputError."""
     if not path.is_file():
         raise MissingInputError(
             f"there are no volumes {path}", expected=f"an HDF5 file of {FORMAT}", action="check the path"

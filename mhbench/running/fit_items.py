@@ -12,7 +12,7 @@ import numpy as np
 from mhbench.bodies import gender_name
 from mhbench.datasets.raw.body_models import body_model_path, read_body_model
 from mhbench.errors import InputError
-from mhbench.predictions.volume_files import read_volume
+from mhbench.predictions.predicted_volumes import item_of
 from mhbench.running.oracle_grids import oracle_grid
 from mhbench.skeletons import conversion, skeleton
 from mhbench.volumes.isosurface import isosurface
@@ -66,7 +66,7 @@ def fit_volume(task: FitTask) -> FittedRecord:
     """
     from mhbench.models.body_fit import fit_body  # noqa: PLC0415 - loads torch, in the worker
 
-    item = read_volume(task.path, task.number)
+    item = item_of(task.path, task.header, task.number)
     gender = gender_name(
         item.gender or (task.truth.gender if task.truth else "neutral"), task.header.frames[task.number]
     )

@@ -19,13 +19,13 @@ from mhbench import __version__
 from mhbench.errors import InputError, UsageError
 from mhbench.jobs.journal import Failure, read_journals
 from mhbench.jobs.scheduling import run_jobs
-from mhbench.predictions.table import PredictionTable
-from mhbench.predictions.volume_files import read_volume_header
+from mhbench.predictions.predicted_volumes import header_of, holds_predictions
+from mhbench.predictions.reading import HDF5_SUFFIXES, read_predictions
 from mhbench.predictions.writing import check_suffix, write_predictions
 from mhbench.running.fit_items import Alignment, FitTask, FittedRecord, fit_volume
+from mhbench.running.fitted_predictions import completed_predictions, new_predictions
 from mhbench.running.oracle_grids import true_bodies_of
 from mhbench.running.parts import claim
-from mhbench.scoring.bodies import Bodies, body_vertices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +102,8 @@ def fit_volumes(
     """Fit a body to each predicted volume and write the bodies as predictions.
 
     Args:
-        volumes: file of `mhbench.predictions.volume_files`.
+        volumes: predictions whose people have volumes (.h5), to which the bodies are added; or a file of
+            `mhbench.predictions.volume_files`.
         out: predictions to write (.json, .json.gz or .h5); `<out>.parts` is used meanwhile.
         bodies: folder of the SMPL models.
         alignment: `file`: by the corner and cell of each volume; `oracle`: by its true volume and the true
@@ -123,23 +124,46 @@ def fit_volumes(
     from mhbench.models.body_fit import FitOptions  # noqa: PLC0415 - loads torch
 
     check_suffix(out)
-    header = read_volume_header(volumes)
+    header = header_of(volumes)
     chosen = options or FitOptions(thinned=header.occupancy == "conservative")
     count = len(header.frames) if limit is None else min(limit, len(header.frames))
     truths = _truths(header, count, alignment, data)
     folder = out.with_name(f"{out.name}.parts")
     claim(folder, _recipe(volumes, alignment, bodies, chosen, level, truths))
-    journals = folder / "items"
     tasks = {
         f"{number:06d}": FitTask(
             volumes, number, header, bodies, chosen, level, alignment, truths[number] if truths else None
         )
         for number in range(count)
     }
+    fitted, failures, before = _fitted(tasks, folder / "items", jobs, progress=progress)
+    if not fitted:
+        raise _nothing_fitted(volumes, list(failures.values()))
+    if holds_predictions(volumes):
+        given = read_predictions(volumes)
+        keep = out.suffix in HDF5_SUFFIXES
+        table = completed_predictions(given, header, fitted, bodies, volumes=keep)
+    else:
+        table = new_predictions(header, fitted, bodies, alignment)
+    write_predictions(table, out)
+    shutil.rmtree(folder)
+    return FitReport(
+        out=out,
+        frames=table.frame_count,
+        alignment=alignment,
+        distances_mm=1000 * np.array([one.distance for one in fitted.values()]),
+        failures=failures,
+        done_before=before,
+    )
+
+
+def _fitted(
+    tasks: Mapping[str, FitTask], journals: Path, jobs: int, *, progress: bool
+) -> tuple[dict[int, FittedRecord], dict[str, Failure], int]:
+    """The fitted bodies by number, why the others have none, and how many an earlier run had fitted."""
     before = {item for item, journal in read_journals(journals).items() if journal.failure is None}
-    pending = {item: task for item, task in tasks.items() if item not in before}
     run_jobs(
-        pending,
+        {item: task for item, task in tasks.items() if item not in before},
         fit_volume,
         journals,
         engine_name="serial" if jobs == 1 else "processes",
@@ -153,20 +177,8 @@ def fit_volumes(
         if failure is None:
             fitted[task.number] = msgspec.json.decode(found[item].result, type=FittedRecord)
         else:
-            failures[f"{header.frames[task.number]}, volume {task.number}"] = failure
-    if not fitted:
-        raise _nothing_fitted(volumes, list(failures.values()))
-    table = _predictions(header, fitted, bodies, alignment)
-    write_predictions(table, out)
-    shutil.rmtree(folder)
-    return FitReport(
-        out=out,
-        frames=table.frame_count,
-        alignment=alignment,
-        distances_mm=1000 * np.array([one.distance for one in fitted.values()]),
-        failures=failures,
-        done_before=len(before & set(tasks)),
-    )
+            failures[f"{task.header.frames[task.number]}, volume {task.number}"] = failure
+    return fitted, failures, len(before & set(tasks))
 
 
 def _truths(header: VolumeHeader, count: int, alignment: str, data: Path | None) -> list[TrueBody]:
@@ -203,48 +215,6 @@ def _recipe(
             b"".join(one.pose.tobytes() + one.betas.tobytes() for one in truths)
         ).hexdigest(),
         tool_version=__version__,
-    )
-
-
-def _predictions(
-    header: VolumeHeader,
-    fitted: Mapping[int, FittedRecord],
-    bodies: Path,
-    alignment: Alignment,
-) -> PredictionTable:
-    """The fitted bodies, frame by frame in the order of the file."""
-    order: dict[str, list[int]] = {}
-    for number in fitted:
-        order.setdefault(header.frames[number], []).append(number)
-    records = [fitted[number] for numbers in order.values() for number in numbers]
-    people = [header.persons[number] for numbers in order.values() for number in numbers]
-    made = Bodies(
-        np.array([one.pose for one in records]),
-        np.array([one.betas for one in records]),
-        np.array([one.gender for one in records]),
-    )
-    transl = np.array([one.transl for one in records])
-    persons: dict[str, npt.NDArray[Any]] = {
-        "smpl_pose": made.pose,
-        "smpl_betas": made.betas,
-        "gender": made.gender,
-        "vertices": (body_vertices(made, bodies) + transl[:, None]).astype(np.float32),
-    }
-    space = "root" if alignment == "file" and header.space == "root" else "camera"
-    if space == "camera":
-        persons["smpl_transl"] = transl
-    if any(people):
-        persons["person"] = np.array(people)
-    oracle = "" if alignment == "file" else f", placed by the truth ({alignment})"
-    return PredictionTable(
-        dataset=header.dataset,
-        frame_ids=np.array(list(order)),
-        person_start=np.cumsum([0, *map(len, order.values())]),
-        persons=persons,
-        model=f"{header.model}, SMPL fitted to its volumes{oracle}",
-        space=space,
-        topology="smpl",
-        body_model="smpl",
     )
 
 

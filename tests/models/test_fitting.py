@@ -12,12 +12,14 @@ from people_tables import truth_table
 
 from mhbench.cli.main import main
 from mhbench.datasets.raw.body_models import read_body_model
-from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
+from mhbench.errors import InputError, MissingInputError, OutputError, PredictionError, UsageError
 from mhbench.jobs.journal import read_journals
 from mhbench.metrics import surface_error
 from mhbench.models.body_fit import FitOptions
 from mhbench.predictions.reading import read_predictions
+from mhbench.predictions.table import PredictionTable
 from mhbench.predictions.volume_files import FORMAT, read_volume, read_volume_header
+from mhbench.predictions.writing import write_predictions
 from mhbench.running import fitting
 from mhbench.running.fitting import fit_volumes
 from mhbench.running.oracle_grids import oracle_grid
@@ -208,6 +210,48 @@ def test_a_stopped_run_goes_on_and_a_bad_volume_is_listed(people, smpl, tmp_path
         file["volumes"][:] = 0
     with pytest.raises(InputError, match="none of the 3 volumes"):
         fit_volumes(volumes, tmp_path / "none.h5", **arguments)
+
+
+def test_predictions_with_volumes_get_their_bodies(people, smpl, tmp_path):
+    labels, boxes = [], []
+    for mesh, transl in zip(people["mesh"], people["transl"], strict=True):
+        volume, box = voxelize(mesh, people["faces"], CELLS)
+        labels.append(2 * volume.transpose().astype(np.uint8))
+        boxes.append([*(box.corner + transl), box.side])
+    given = PredictionTable(
+        dataset="3dpw",
+        frame_ids=np.array(["a/0/0", "a/0/1"]),
+        person_start=np.array([0, 2, 3]),
+        persons={
+            "volume": np.stack(labels),
+            "volume_box": np.array(boxes),
+            "joints3d": people["joints"] + people["transl"][:, None],
+        },
+        skeleton="smpl_24",
+        model="voxels",
+        space="camera",
+    )
+    write_predictions(given, tmp_path / "given.h5")
+    report = fit_volumes(tmp_path / "given.h5", tmp_path / "out.h5", bodies=smpl, options=FEW)
+    assert not report.failures
+    table, errors = errors_mm(tmp_path / "out.h5", people)
+    assert errors.max() < 15
+    assert np.array_equal(table.persons["volume"], given.persons["volume"])
+    assert table.model == "voxels, SMPL fitted to its volumes"
+
+    # one that cannot be fitted stays as it was, without a body
+    given.persons["volume"][1] = 0
+    write_predictions(given, tmp_path / "given.h5")
+    once = replace(FEW, steps=1)
+    report = fit_volumes(tmp_path / "given.h5", tmp_path / "out.json", bodies=smpl, options=once)
+    assert list(report.failures) == ["a/0/0, volume 1"]
+    partly = read_predictions(tmp_path / "out.json").persons
+    assert np.isnan(partly["smpl_pose"]).all(axis=1).tolist() == [False, True, False]
+    assert not {"volume", "volume_box", "vertices"} & set(partly)
+    outside = replace(given, space="world", frame_ids=np.array(["a/world/0", "a/world/1"]))
+    write_predictions(outside, tmp_path / "world.h5")
+    with pytest.raises(PredictionError, match="no volumes with a place"):
+        fit_volumes(tmp_path / "world.h5", tmp_path / "x.h5", bodies=smpl)
 
 
 @pytest.mark.parametrize(

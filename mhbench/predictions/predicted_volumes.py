@@ -1,0 +1,117 @@
+"""Volumes to be fitted, from either file that holds them: `mhbench-volumes/1`, or predictions with volumes.
+
+Predictions hold labels in a cube of their own (`volume` and `volume_box`, see `table`): every cell with a
+label is occupied. The other form knows probabilities, and true volumes for an oracle.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mhbench.errors import InputError, PredictionError
+from mhbench.predictions.schema import FORMAT
+from mhbench.predictions.volume_files import (
+    VolumeGrid,
+    VolumeHeader,
+    VolumeItem,
+    opened,
+    read_volume,
+    read_volume_header,
+)
+from mhbench.shards.layout import attribute
+from mhbench.skeletons import skeleton
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import h5py
+
+_MM: Final = 1000.0
+
+
+def holds_predictions(path: Path) -> bool:
+    """Whether a file of volumes is a file of predictions.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is no HDF5 file.
+    """
+    with opened(path) as file:
+        return "format" in file.attrs and attribute(file, "format") == FORMAT
+
+
+def header_of(path: Path) -> VolumeHeader:
+    """The header of the volumes of a file, of either form.
+
+    Raises:
+        MissingInputError: there is no such file.
+        InputError: it is damaged, or of another format.
+        PredictionError: the predictions have no volumes in the camera's space.
+    """
+    if not holds_predictions(path):
+        return read_volume_header(path)
+    with opened(path) as file:
+        words = {name: attribute(file, name) for name in file.attrs}
+        if "persons/volume" not in file or "persons/volume_box" not in file or words.get("space") != "camera":
+            raise PredictionError(
+                f"{path}: there are no volumes with a place in the camera's space",
+                expected="/persons/volume and /persons/volume_box, and the attribute space 'camera'",
+                action="write them, or the volumes as mhbench-volumes/1",
+            )
+        counts = np.diff(file["frames/person_start"][()])
+        return VolumeHeader(
+            dataset=words["dataset"],
+            model=words.get("model", "volumes"),
+            axes="z y x",
+            space="camera",
+            occupancy="centres",
+            skeleton=words.get("skeleton") if "persons/joints3d" in file else None,
+            frames=tuple(np.repeat(file["frames/id"].asstr()[()], counts).tolist()),
+            persons=_texts(file, "person", int(counts.sum())),
+        )
+
+
+def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
+    """One volume of a file of either form, with all that belongs to it.
+
+    Raises:
+        InputError: it is damaged, or the volume holds no occupancies or lies nowhere.
+    """
+    if not holds_predictions(path):
+        return read_volume(path, number)
+    with opened(path) as file:
+        scale = 1 / _MM if attribute(file, "units") == "mm" else 1.0
+        labels = file["persons/volume"][number]
+        box = scale * np.asarray(file["persons/volume_box"][number], dtype=np.float64)
+        if not np.isfinite(box).all() or box[3] <= 0:
+            raise InputError(
+                f"{path}: /persons/volume_box[{number}] is no box",
+                expected="smallest x, y, z and a side",
+                action="leave the person out, or write the box",
+            )
+        joints = None
+        if header.skeleton is not None:
+            joints = scale * np.asarray(file["persons/joints3d"][number], dtype=np.float64)
+            if joints.shape != (len(skeleton(header.skeleton)), 3):
+                raise _damaged(path, "persons/joints3d", joints.shape)
+        if labels.ndim != 3 or not labels.size:
+            raise _damaged(path, "persons/volume", labels.shape)
+        cells = np.array(labels.shape[::-1])
+        gender = _texts(file, "gender", number + 1)[number]
+        occupied = (labels.transpose() > 0).astype(np.float32)
+        return VolumeItem(occupied, VolumeGrid(box[:3], box[3] / cells), None, joints, gender)
+
+
+def _texts(file: h5py.File, name: str, count: int) -> tuple[str, ...]:
+    column = file.get(f"persons/{name}")
+    return tuple([""] * count if column is None else column.asstr()[()].tolist())
+
+
+def _damaged(path: Path, name: str, shape: tuple[Any, ...]) -> InputError:
+    return InputError(
+        f"{path}: /{name} has the shape {shape} for one person",
+        expected="a cube of labels, and the joints of the skeleton",
+        action="`mhbench validate` says what is wrong with the file",
+    )
