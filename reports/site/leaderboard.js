@@ -40,6 +40,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 
+// of a very long table only the first rows are laid out, until somebody asks for all or looks for some
+const unfold = () => {
+  for (const table of document.querySelectorAll("table.long")) table.classList.remove("long");
+  for (const line of document.querySelectorAll(".more")) line.hidden = true;
+};
+for (const line of document.querySelectorAll(".more")) {
+  line.hidden = false;
+  line.querySelector("button").addEventListener("click", unfold);
+}
+
 const form = document.querySelector("form.filters");
 if (form) {
   const rows = [...document.querySelectorAll("tr[data-model]")];
@@ -53,6 +63,7 @@ if (form) {
     let shown = 0;
     for (const row of rows) shown += !(row.hidden = !fits(row, wanted));
     form.querySelector("output").textContent = `${shown} of ${rows.length} rows`;
+    if (shown < rows.length) unfold();
     const kept = new URLSearchParams(Object.entries(wanted).filter(pair => pair[1]));
     history.replaceState(null, "", kept.size ? "#" + kept : location.pathname + location.search);
   }

@@ -8,6 +8,7 @@ import json
 import re
 import time
 from html.parser import HTMLParser
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,9 +17,11 @@ from leaderboard_results import PROTOCOL, made_result, saved
 from mhbench.errors import InputError
 from mhbench.evaluation.results import Breakdown, Value, WorstFrame
 from mhbench.leaderboard.entries import BOARD_FILE, Board, Entry, Facts, as_file
+from mhbench.leaderboard.pictures import read_picture
 from mhbench.leaderboard.site import build_site
-from mhbench.leaderboard.store import add_entry
+from mhbench.leaderboard.store import add_entry, read_boards
 
+REPORTS = Path(__file__).parents[2] / "reports"
 HOSTILE = "<script>alert(1)</script>\"'&|`=1+1"
 
 
@@ -234,10 +237,14 @@ def test_a_board_of_precision_and_recall_is_sorted_by_f1(site):
 
 
 def test_what_the_repository_publishes_is_whole_and_says_that_it_is_synthetic():
-    from pathlib import Path
-
-    from mhbench.leaderboard.store import read_boards
-
-    boards = read_boards(Path(__file__).parents[2] / "reports" / "leaderboard")
-    assert {entry.name for one in boards for entry in one.entries} == {"gt", "gt-heatmaps", "noisy"}
-    assert all("synthetic" in one.board.own_data for one in boards)
+    boards = {one.board.protocol: one for one in read_boards(REPORTS / "leaderboard")}
+    assert set(boards) == {"human36m/loco-p2", "jta/test", "mupots/all", "panoptic/generic"}
+    for protocol, one in boards.items():
+        bounds = {entry.name: entry for entry in one.entries if entry.facts.upper_bound}
+        assert set(bounds) == {"gt", "gt-heatmaps"}
+        assert "synthetic" in one.board.own_data
+        for path in (f"{protocol}/index.html", f"{protocol}/gt-heatmaps.html"):
+            assert "Not the official data" in (REPORTS / "site" / path).read_text()
+        for picture in bounds["gt-heatmaps"].facts.pictures:
+            stored = read_picture(one.folder / "gt-heatmaps" / picture.file, picture)
+            assert stored == (REPORTS / "site" / protocol / "gt-heatmaps" / picture.file).read_bytes()
