@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("first", metavar="A.json", type=click.Path(path_type=Path))
 @click.argument("second", metavar="B.json", type=click.Path(path_type=Path))
-@click.option("--by", default="", help="Also compare every sequence, camera, joint or group.")
+@click.option("--by", default="", help="Also compare the parts of a breakdown, such as joint or distance.")
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
@@ -23,7 +23,7 @@ def command(first: Path, second: Path, by: str, report: Path | None) -> None:
 
     \b
     mhbench compare old.json new.json
-    mhbench compare old.json new.json --by sequence --report old-against-new
+    mhbench compare old.json new.json --by joint --report old-against-new
     """
     from mhbench.evaluation.comparison import compare_results  # noqa: PLC0415 - commands import their work when called
     from mhbench.evaluation.results import read_result  # noqa: PLC0415

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mhbench.errors import UsageError
-from mhbench.evaluation.resampling import percentile_interval, unpacked
+from mhbench.evaluation.resampling import PART_DRAWS, percentile_interval, unpacked, unpacked_part
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,12 +44,17 @@ class MetricDifference:
 
 @dataclass(frozen=True, slots=True)
 class PartDifference:
-    """One metric of one part of the data, such as a sequence."""
+    """One metric of one part of the data, such as a joint; attributes as of `MetricDifference`.
+
+    Nothing was drawn where a part lies in one resampling unit, as a sequence does where sequences are drawn.
+    """
 
     key: str
     metric: str
     first: float | None
     second: float | None
+    ci95: tuple[float, float] | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def compare_results(first: Result, second: Result, by: str = "") -> Comparison:
         models=(first.model, second.model),
         metrics=tuple(_difference(first, second, name, paired=paired) for name in names),
         by=by,
-        parts=_parts(first, second, names, by) if by else (),
+        parts=_parts(first, second, names, by, paired=paired) if by else (),
         drawn=first.protocol.resampled if paired else "",
         remarks=_remarks(first, second, paired=paired),
     )
@@ -145,18 +150,23 @@ def _difference(first: Result, second: Result, name: str, *, paired: bool) -> Me
         return MetricDifference(name, a.unit, a.value, b.value, difference)
     assert first.resampling is not None  # paired
     assert second.resampling is not None  # paired
-    drawn = unpacked(second.resampling, name) - unpacked(first.resampling, name)
-    known = drawn[np.isfinite(drawn)]
-    interval = percentile_interval(known)
-    chance = p_value(known) if known.size else None
+    interval, chance = _judged(unpacked(second.resampling, name) - unpacked(first.resampling, name))
     return MetricDifference(name, a.unit, a.value, b.value, difference, interval, chance)
+
+
+def _judged(differences: npt.NDArray[np.float64]) -> tuple[tuple[float, float] | None, float | None]:
+    """Interval and p-value of (draws,) paired differences."""
+    known = differences[np.isfinite(differences)]
+    return percentile_interval(known), p_value(known) if known.size else None
 
 
 def _subtracted(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else second - first
 
 
-def _parts(first: Result, second: Result, names: list[str], by: str) -> tuple[PartDifference, ...]:
+def _parts(
+    first: Result, second: Result, names: list[str], by: str, *, paired: bool
+) -> tuple[PartDifference, ...]:
     tables = [{part.key: part.metrics for part in one.breakdown if part.by == by} for one in (first, second)]
     if not tables[0] or not tables[1]:
         known = sorted({part.by for part in first.breakdown} & {part.by for part in second.breakdown})
@@ -165,12 +175,27 @@ def _parts(first: Result, second: Result, names: list[str], by: str) -> tuple[Pa
             expected=f"one of: {', '.join(known) or 'they have none'}",
         )
     return tuple(
-        PartDifference(key, name, tables[0][key].get(name), tables[1][key].get(name))
+        PartDifference(
+            key,
+            name,
+            tables[0][key].get(name),
+            tables[1][key].get(name),
+            *(_judged_part(first, second, (by, key, name)) if paired else (None, None)),
+        )
         for key in tables[0]
         if key in tables[1]
         for name in names
         if name in tables[0][key]
     )
+
+
+def _judged_part(
+    first: Result, second: Result, part: tuple[str, str, str]
+) -> tuple[tuple[float, float] | None, float | None]:
+    assert first.resampling is not None  # paired
+    assert second.resampling is not None  # paired
+    before, after = unpacked_part(first.resampling, *part), unpacked_part(second.resampling, *part)
+    return (None, None) if before is None or after is None else _judged(after - before)
 
 
 def _remarks(first: Result, second: Result, *, paired: bool) -> tuple[str, ...]:
@@ -198,16 +223,19 @@ def _number(value: float | None, form: str = ".2f") -> str:
     return "n/a" if value is None else format(value, form)
 
 
+def _chance(interval: tuple[float, float] | None, p: float | None, unit: str = "") -> str:
+    bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
+    return f" {unit:<3} {bounds:<20}{'' if p is None else f'{p:.3f}':>7}"
+
+
 def _metric_lines(comparison: Comparison) -> list[str]:
     width = max([len(one.metric) for one in comparison.metrics] + [len("metric")]) + 2
     lines = [f"{'metric':<{width}}{'A':>10}{'B':>10}{'B - A':>10}     {'95 % interval':<20}{'p':>7}"]
-    for one in comparison.metrics:
-        interval = f"[{one.ci95[0]:+.2f}, {one.ci95[1]:+.2f}]" if one.ci95 else ""
-        chance = "" if one.p_value is None else f"{one.p_value:.3f}"
-        lines.append(
-            f"{one.metric:<{width}}{_number(one.first):>10}{_number(one.second):>10}"
-            f"{_number(one.difference, '+.2f'):>10} {one.unit:<3} {interval:<20}{chance:>7}".rstrip()
-        )
+    lines += [
+        f"{one.metric:<{width}}{_number(one.first):>10}{_number(one.second):>10}"
+        f"{_number(one.difference, '+.2f'):>10}{_chance(one.ci95, one.p_value, one.unit)}".rstrip()
+        for one in comparison.metrics
+    ]
     if comparison.drawn:
         lines.append(f"intervals and p: paired, {comparison.drawn}")
     return lines
@@ -218,16 +246,19 @@ def _part_lines(comparison: Comparison) -> list[str]:
     for metric in dict.fromkeys(part.metric for part in comparison.parts):
         parts = [part for part in comparison.parts if part.metric == metric]
         width = max([len(part.key) for part in parts] + [len(metric)]) + 2
-        lines += ["", f"{metric:<{width}}{'A':>10}{'B':>10}{'B - A':>10}   by {comparison.by}"]
+        head = f"     {'95 % interval':<20}{'p':>7}" if any(part.ci95 for part in parts) else ""
+        lines += ["", f"{metric:<{width}}{'A':>10}{'B':>10}{'B - A':>10}{head}   by {comparison.by}"]
         lower = 0
         for part in parts:
             difference = _subtracted(part.first, part.second)
             lower += difference is not None and difference < 0.0
             lines.append(
                 f"{part.key:<{width}}{_number(part.first):>10}{_number(part.second):>10}"
-                f"{_number(difference, '+.2f'):>10}"
+                f"{_number(difference, '+.2f'):>10}{_chance(part.ci95, part.p_value)}".rstrip()
             )
         lines.append(f"B is lower in {lower} of {len(parts)}")
+    if any(part.ci95 for part in comparison.parts):
+        lines.append(f"intervals and p of parts: paired, the first {PART_DRAWS} of these draws")
     return lines
 
 

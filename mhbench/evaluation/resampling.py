@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -21,15 +21,17 @@ from mhbench.scoring.intervals import SEED, cell_sums, draw_counts, headline
 from mhbench.scoring.statistics import Recount, Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
+    from mhbench.scoring.breakdowns import Part
     from mhbench.scoring.intervals import Groups, Units
     from mhbench.scoring.statistics import Measure
 
     Floats = npt.NDArray[np.float64]
 
+PART_DRAWS: Final = 200  # a part needs no finer interval, and there are hundreds of them
 _STORED = np.dtype("<f4")  # a draw needs no more digits than these, and a result stays small
 
 
@@ -74,6 +76,25 @@ def _redrawn(measure: Statistic, groups: Groups, units: Units, weights: Floats) 
     return np.array(drawn, dtype=np.float64)
 
 
+def part_draws(parts: Iterable[Part], weights: Floats) -> dict[str, dict[str, dict[str, Floats]]]:
+    """Breakdown -> key -> metric -> (draws,) its value in the first `PART_DRAWS` draws.
+
+    A part that lies in one unit, such as a sequence where sequences are drawn, has nothing to vary by and is
+    left out; so are metrics that are no functions of sums.
+    """
+    few = weights[:PART_DRAWS]
+    drawn: dict[str, dict[str, dict[str, Floats]]] = {}
+    for part in parts:
+        values = {
+            name: finish(np.einsum("du,uk->dk", few, sums))
+            for name, (sums, finish) in part.sums.items()
+            if np.count_nonzero(sums.any(axis=1)) > 1
+        }
+        if values:
+            drawn.setdefault(part.by, {})[part.key] = values
+    return drawn
+
+
 def percentile_interval(values: Floats) -> tuple[float, float] | None:
     """95 % interval of the draws in which anything was counted; None where there are none."""
     known = values[np.isfinite(values)]
@@ -83,13 +104,19 @@ def percentile_interval(values: Floats) -> tuple[float, float] | None:
     return (float(low), float(high))
 
 
-def packed(values: Mapping[str, Floats], units: Units, weights: Floats) -> Resampling:
+def packed(
+    values: Mapping[str, Floats],
+    units: Units,
+    weights: Floats,
+    parts: Mapping[str, Mapping[str, Mapping[str, Floats]]] | None = None,
+) -> Resampling:
     """The draws as a result keeps them.
 
     Args:
         values: from `resampled_values`.
         units: what was drawn.
         weights: how often, from `draw_weights`.
+        parts: from `part_draws`.
     """
     digest = hashlib.sha256(units.of_frame.astype("<i8").tobytes())
     digest.update(weights.astype("<i4").tobytes())
@@ -98,10 +125,13 @@ def packed(values: Mapping[str, Floats], units: Units, weights: Floats) -> Resam
         units=len(units.stratum),
         draws=len(weights),
         sha256=digest.hexdigest(),
-        values={
-            name: base64.b64encode(one.astype(_STORED).tobytes()).decode() for name, one in values.items()
-        },
+        values=_texts(values),
+        parts={by: {key: _texts(one) for key, one in keys.items()} for by, keys in (parts or {}).items()},
     )
+
+
+def _texts(values: Mapping[str, Floats]) -> dict[str, str]:
+    return {name: base64.b64encode(one.astype(_STORED).tobytes()).decode() for name, one in values.items()}
 
 
 def unpacked(resampling: Resampling, metric: str) -> Floats:
@@ -110,18 +140,34 @@ def unpacked(resampling: Resampling, metric: str) -> Floats:
     Raises:
         InputError: the result was damaged.
     """
+    return _numbers(resampling.values[metric], metric, resampling.draws)
+
+
+def unpacked_part(resampling: Resampling, by: str, key: str, metric: str) -> Floats | None:
+    """(draws,) values of one metric of a part, None where nothing was drawn for it.
+
+    Raises:
+        InputError: the result was damaged.
+    """
+    text = resampling.parts.get(by, {}).get(key, {}).get(metric)
+    if text is None:
+        return None
+    return _numbers(text, f"{metric} of {by} {key}", min(resampling.draws, PART_DRAWS))
+
+
+def _numbers(text: str, words: str, draws: int) -> Floats:
     try:
-        stored = np.frombuffer(base64.b64decode(resampling.values[metric], validate=True), dtype=_STORED)
+        stored = np.frombuffer(base64.b64decode(text, validate=True), dtype=_STORED)
     except (binascii.Error, ValueError) as error:
         raise InputError(
-            f"the draws of {metric} are no base64 of float32 numbers: {error}",
+            f"the draws of {words} are no base64 of float32 numbers: {error}",
             expected="a result as `mhbench evaluate` writes it",
             action="evaluate the predictions again",
         ) from error
-    if len(stored) != resampling.draws:
+    if len(stored) != draws:
         raise InputError(
-            f"the result has {len(stored)} draws of {metric}",
-            expected=f"{resampling.draws}, as it says itself",
+            f"the result has {len(stored)} draws of {words}",
+            expected=f"{draws}, as it says itself",
             action="evaluate the predictions again",
         )
     return stored.astype(np.float64)

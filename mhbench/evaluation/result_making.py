@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mhbench.evaluation.resampling import draw_weights, packed, percentile_interval, resampled_values
+from mhbench.evaluation.resampling import (
+    draw_weights,
+    packed,
+    part_draws,
+    percentile_interval,
+    resampled_values,
+)
 from mhbench.evaluation.results import Breakdown, Comparable, Counts, LeftOut, Result, UsedProtocol, Value
 from mhbench.evaluation.worst_frames import worst_frames
 from mhbench.protocols.loading import protocol_hash
@@ -28,7 +34,8 @@ if TYPE_CHECKING:
     from mhbench.evaluation.passes import Pass
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.loading import Protocol
-    from mhbench.scoring.intervals import Groups
+    from mhbench.scoring.breakdowns import Part
+    from mhbench.scoring.intervals import Groups, Units
     from mhbench.scoring.scored import Scored
 
 
@@ -45,8 +52,9 @@ def make_result(
     begin = time.perf_counter()
     weights = draw_weights(units, options.bootstrap)
     drawn = resampled_values(scored.measures, groups, units, weights) if weights.size else {}
+    parts = (*_of_groups(scored, groups, units), *breakdowns(scored, units))
+    of_parts = part_draws(parts, weights) if drawn else {}
     seconds = {"interval_seconds": round(time.perf_counter() - begin, 3)} if drawn else {}
-    counts = _counts(scored, gathered)
     words = f"{options.bootstrap} draws of {_resampling_words(units.kind, len(units.stratum))}"
     return Result(
         protocol=UsedProtocol(
@@ -72,13 +80,13 @@ def make_result(
             )
             for name, one in scored.measures.items()
         },
-        breakdown=(*_of_groups(scored, groups), *breakdowns(scored)),
-        counts=counts,
+        breakdown=tuple(Breakdown(by=one.by, key=one.key, metrics=one.metrics) for one in parts),
+        counts=_counts(scored, gathered),
         joint_coverage=scored.joint_coverage,
         provenance={**provenance, **seconds, **scored.provenance},
         contamination=tuple(training_overlaps(protocol.training, predictions.trained_on)),
         excluded=tuple(LeftOut(frames=frames, reason=reason) for reason, frames in gathered.excluded.items()),
-        resampling=packed(drawn, units, weights) if drawn else None,
+        resampling=packed(drawn, units, weights, of_parts) if drawn else None,
         worst_frames=worst_frames(scored, protocol),
     )
 
@@ -149,13 +157,13 @@ def _training_faults(protocol: Protocol, predictions: PredictionTable) -> list[s
     return [f"trained on {', '.join(broken)}, which the protocol forbids"] if broken else []
 
 
-def _of_groups(scored: Scored, groups: Groups) -> list[Breakdown]:
+def _of_groups(scored: Scored, groups: Groups, units: Units) -> list[Part]:
     """The metrics of each group that the protocol takes the mean of."""
     if len(groups.names) == 1 or (
         "sequence" in scored.frames and set(groups.names) <= set(scored.frames["sequence"])
     ):
         return []
-    return by_frames(scored, "group", np.array([*groups.names, ""])[groups.of_frame])
+    return by_frames(scored, "group", np.array([*groups.names, ""])[groups.of_frame], units)
 
 
 def _defined(value: float) -> float | None:

@@ -86,6 +86,8 @@ class Resampling(msgspec.Struct, frozen=True, kw_only=True):
         unit: what was drawn (sequence, image or block), `units` of them, `draws` times.
         sha256: of what was drawn; two results with the same one drew the same units in every draw.
         values: metric -> its value in each draw, base64 of little-endian float32.
+        parts: breakdown -> key -> metric -> its value in the first draws, likewise; without parts that lie in
+            one unit.
     """
 
     unit: str
@@ -93,6 +95,7 @@ class Resampling(msgspec.Struct, frozen=True, kw_only=True):
     draws: int
     sha256: str
     values: Mapping[str, str]
+    parts: Mapping[str, Mapping[str, Mapping[str, str]]] = {}
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

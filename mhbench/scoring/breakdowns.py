@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.evaluation.results import Breakdown
-from mhbench.scoring.intervals import by_key
+from mhbench.scoring.intervals import Units, by_key, cell_sums
 from mhbench.scoring.statistics import Statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
     from mhbench.records import Records
     from mhbench.scoring.scored import Scored
 
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
     Keys = npt.NDArray[np.str_]
+    Sums = tuple[Floats, Callable[[Floats], Floats]]
 
 FRAME_KEYS: Final = ("sequence", "subject", "camera", "action")
 DISTANCES_M: Final = (2.0, 4.0, 8.0, 16.0, 32.0)
@@ -35,27 +38,69 @@ LIMBS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def breakdowns(scored: Scored) -> tuple[Breakdown, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One part of the data.
+
+    Attributes:
+        by, key: which, such as `joint` and `left_wrist`.
+        metrics: None = nothing was counted.
+        sums: of the metrics that are functions of sums: (U, k) the sums of each resampling unit, and the
+            finish that makes values of them.
+    """
+
+    by: str
+    key: str
+    metrics: Mapping[str, float | None]
+    sums: Mapping[str, Sums] = field(default_factory=dict)
+
+
+def breakdowns(scored: Scored, units: Units | None = None) -> tuple[Part, ...]:
     """The metrics by every part the data know: sequence, subject, camera, action, crowd level, subset, number
     of people, distance, occlusion, truncation, joint and limb.
+
+    `units`: what is resampled; by default everything is one unit.
     """  # noqa: D205 - one sentence
-    parts: list[Breakdown] = []
+    whole = Units(np.zeros(len(scored.frames["id"]), dtype=np.int64), np.zeros(1, dtype=np.int64), "all")
+    unit = units or whole
+    parts: list[Part] = []
     for by, keys in _frame_keys(scored).items():
-        parts += by_frames(scored, by, keys)
+        parts += by_frames(scored, by, keys, unit)
     if scored.records is not None:
         for by, keys in _person_keys(scored.records).items():
-            parts += _by_people(scored, scored.records, by, keys)
-    return (*parts, *_by_body(scored))
+            parts += _by_people(scored, scored.records, by, keys, unit)
+    return (*parts, *_by_body(scored, unit))
 
 
-def by_frames(scored: Scored, by: str, keys: Keys) -> list[Breakdown]:
+def by_frames(scored: Scored, by: str, keys: Keys, units: Units) -> list[Part]:
     """The metrics by a key of each frame; frames of key "" are left out."""
-    tables = {name: by_key(one, keys) for name, one in scored.measures.items()}
+    names, code = np.unique(keys, return_inverse=True)
+    sums = {
+        name: (_unit_sums(one, code, len(names), units), one.finish)
+        for name, one in scored.measures.items()
+        if isinstance(one, Statistic)
+    }
+    recounted = {
+        name: by_key(one, keys) for name, one in scored.measures.items() if not isinstance(one, Statistic)
+    }
     return [
-        _part(by, key, {name: table[key] for name, table in tables.items()})
-        for key in np.unique(keys).tolist()
+        _part(
+            by,
+            key,
+            {name: (of_all[:, place], finish) for name, (of_all, finish) in sums.items()},
+            {name: table[key] for name, table in recounted.items()},
+            scored,
+        )
+        for place, key in enumerate(names.tolist())
         if key
     ]
+
+
+def _unit_sums(statistic: Statistic, code: Ints, count: int, units: Units) -> Floats:
+    """(U, count, k) sums of each unit, by the code of each frame."""
+    unit_count = len(units.stratum)
+    cell = units.of_frame * count + code
+    return cell_sums(statistic, cell, unit_count * count).reshape(unit_count, count, -1)
 
 
 def _frame_keys(scored: Scored) -> dict[str, Keys]:
@@ -108,47 +153,54 @@ def _ranges(values: npt.NDArray[np.float64], bounds: tuple[float, ...], unit: st
     return np.where(np.isfinite(values), chosen, "")
 
 
-def _by_people(scored: Scored, records: Records, by: str, keys: Keys) -> list[Breakdown]:
+def _by_people(scored: Scored, records: Records, by: str, keys: Keys, units: Units) -> list[Part]:
     """Errors, shares and recall by a key of each true person (a false positive belongs to nobody)."""
-    parts = []
     names, code = np.unique(keys, return_inverse=True)
-    chosen = {
-        name: one
+    unit_count, count = len(units.stratum), len(names)
+    cell = units.of_frame[records.frame] * count + code
+    sums = {
+        name: (_summed(cell, one.parts, unit_count * count).reshape(unit_count, count, -1), one.finish)
         for name, one in scored.measures.items()
         if isinstance(one, Statistic)
         and one.frame is records.frame
-        and (one.joint_parts is not None or name.startswith("recall."))
+        and (one.joint_rows is not None or name.startswith("recall."))
     }
-    for number, key in enumerate(names.tolist()):
-        if key and chosen:
-            inside = code == number
-            values = {name: float(one.finish(one.parts[inside].sum(axis=0))) for name, one in chosen.items()}
-            parts.append(_part(by, key, values))
-    return parts
-
-
-def _by_body(scored: Scored) -> list[Breakdown]:
-    """Errors and shares by joint, and by limb: the joints of a limb pooled."""
-    chosen = {
-        name: (one, one.joint_parts)
-        for name, one in scored.measures.items()
-        if isinstance(one, Statistic) and one.joint_parts is not None
-    }
-    if not chosen:
+    if not sums:
         return []
-    parts = []
-    for place, joint in enumerate(scored.joints):
-        parts.append(
-            _part(
-                "joint", joint, {name: float(one.finish(sums[place])) for name, (one, sums) in chosen.items()}
-            )
-        )
+    return [
+        _part(by, key, {name: (of_all[:, place], finish) for name, (of_all, finish) in sums.items()})
+        for place, key in enumerate(names.tolist())
+        if key
+    ]
+
+
+def _by_body(scored: Scored, units: Units) -> list[Part]:
+    """Errors and shares by joint, and by limb: the joints of a limb pooled."""
+    sums: dict[str, Sums] = {}
+    for name, one in scored.measures.items():
+        if isinstance(one, Statistic) and one.joint_rows is not None:
+            unit, unit_count = units.of_frame[one.frame], len(units.stratum)
+            values, counted = one.joint_rows()
+            both = [_summed(unit, rows.astype(np.float64), unit_count) for rows in (values, counted)]
+            sums[name] = (np.stack(both, axis=-1), one.finish)
+    if not sums:
+        return []
+    places = {("joint", joint): [place] for place, joint in enumerate(scored.joints)}
     for limb, words in LIMBS.items():
         rows = [place for place, joint in enumerate(scored.joints) if _belongs(joint, words)]
-        if rows:
-            values = {name: float(one.finish(sums[rows].sum(axis=0))) for name, (one, sums) in chosen.items()}
-            parts.append(_part("limb", limb, values))
-    return parts
+        places |= {("limb", limb): rows} if rows else {}
+    return [
+        _part(
+            by, key, {name: (of_all[:, rows].sum(axis=1), finish) for name, (of_all, finish) in sums.items()}
+        )
+        for (by, key), rows in places.items()
+    ]
+
+
+def _summed(code: Ints, rows: Floats, count: int) -> Floats:
+    """(count, k) sums of the rows (N, k) of each code."""
+    columns = [np.bincount(code, weights=column, minlength=count) for column in rows.T]
+    return np.stack(columns, axis=1)
 
 
 def _belongs(joint: str, words: tuple[str, ...]) -> bool:
@@ -157,9 +209,14 @@ def _belongs(joint: str, words: tuple[str, ...]) -> bool:
     return any(joint.startswith(word) or bare.startswith(word) for word in words)
 
 
-def _part(by: str, key: str, values: Mapping[str, Any]) -> Breakdown:
-    return Breakdown(
-        by=by,
-        key=key,
-        metrics={name: value if np.isfinite(value) else None for name, value in values.items()},
-    )
+def _part(
+    by: str,
+    key: str,
+    sums: Mapping[str, Sums],
+    recounted: Mapping[str, float] | None = None,
+    scored: Scored | None = None,
+) -> Part:
+    values = {name: float(finish(of_units.sum(axis=0))) for name, (of_units, finish) in sums.items()}
+    values |= recounted or {}
+    order = values if scored is None else scored.measures
+    return Part(by, key, {name: values[name] if np.isfinite(values[name]) else None for name in order}, sums)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
+    JointRows = Callable[[], tuple[Floats, Flags]]
 
 COUNTING: Final = ("precision", "recall", "f1", "depth_order")
 OWN_ERRORS: Final = ("mpjpe_abs", "pmpjpe", "n_mpjpe", "accel", "pve", "mpjae", "pmpjae")
@@ -45,7 +47,8 @@ class Statistic:
         frame: (N,) frame of each row of `parts`.
         parts: (N, k) additive numbers.
         finish: sums (..., k) -> values (...); NaN where nothing was counted.
-        joint_parts: (J, 2) sums per joint of a metric that is a mean or share over joints, else None.
+        joint_rows: of a metric that is a mean or share over joints: makes the values (N, J) that are averaged
+            and whether each counts; else None.
     """
 
     name: str
@@ -53,7 +56,7 @@ class Statistic:
     frame: npt.NDArray[np.int64]
     parts: Floats
     finish: Callable[[Floats], Floats]
-    joint_parts: Floats | None = None
+    joint_rows: JointRows | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,22 +124,28 @@ def ratio(scale: float) -> Callable[[Floats], Floats]:
 def _mean_error(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
     """Mean over the joints of a person, then over people; people without any error are left out."""
     del name
-    errors = _chosen_errors(rule, records)
-    if protocol.matching.missed_mm:
-        missed = records.missed[:, None] & np.full(errors.shape, fill_value=True)
-        errors = np.where(missed, protocol.matching.missed_mm, errors)
-    finite = np.isfinite(errors) & _of_cameras(rule, records)[:, None]
+    rows = partial(_error_rows, rule, records, protocol)
+    errors, finite = rows()
     joints = finite.sum(axis=1)
-    total = np.where(finite, errors, 0.0).sum(axis=1)
-    mean = np.divide(total, joints, out=np.zeros_like(total), where=joints > 0)
+    mean = np.divide(errors.sum(axis=1), joints, out=np.zeros(len(errors)), where=joints > 0)
     return Statistic(
         rule.name,
         "deg" if error_name(rule) in {"mpjae", "pmpjae"} else "mm",
         records.frame,
         np.stack([mean, (joints > 0).astype(np.float64)], axis=1),
         ratio(1.0),
-        _joint_parts(rule, np.where(finite, errors, 0.0), finite),
+        rows if _is_of_all_joints(rule) else None,
     )
+
+
+def _error_rows(rule: MetricRule, records: Records, protocol: Protocol) -> tuple[Floats, Flags]:
+    """(N, J) errors, 0 where they do not count, and where they do."""
+    errors = _chosen_errors(rule, records)
+    if protocol.matching.missed_mm:
+        missed = records.missed[:, None] & np.full(errors.shape, fill_value=True)
+        errors = np.where(missed, protocol.matching.missed_mm, errors)
+    finite = np.isfinite(errors) & _of_cameras(rule, records)[:, None]
+    return np.where(finite, errors, 0.0), finite
 
 
 def _chosen_errors(rule: MetricRule, records: Records) -> Floats:
@@ -157,11 +166,9 @@ def _of_cameras(rule: MetricRule, records: Records) -> Flags:
     return np.isin(records.frames["camera"], rule.cameras)[records.frame]
 
 
-def _joint_parts(rule: MetricRule, values: Floats, counted: Flags) -> Floats | None:
-    """(J, 2) sums of each joint; none where the metric does not speak of all scored joints."""
-    if rule.joints or error_name(rule) in BODY_ERRORS:
-        return None
-    return np.stack([values.sum(axis=0), counted.sum(axis=0)], axis=1).astype(np.float64)
+def _is_of_all_joints(rule: MetricRule) -> bool:
+    """Whether a metric speaks of all scored joints, so that it can be told joint by joint."""
+    return not rule.joints and error_name(rule) not in BODY_ERRORS
 
 
 def _counted_joints(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Flags:
@@ -182,16 +189,28 @@ def _counted_joints(rule: MetricRule, name: re.Match[str], records: Records, pro
 
 def _pck(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
     """Share of joints under the threshold."""
+    return _share(rule, records, partial(_pck_rows, rule, name, records, protocol))
+
+
+def _pck_rows(
+    rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol
+) -> tuple[Floats, Flags]:
     threshold = float(name["value"]) * (1000.0 if name["unit"] == "m" else 1.0)
     errors = records.errors[error_name(rule)]
     counted = _counted_joints(rule, name, records, protocol)
     with np.errstate(invalid="ignore"):
         right = (errors <= threshold if rule.inclusive else errors < threshold) & counted
-    return _share(rule, records, right.astype(np.float64), counted)
+    return right.astype(np.float64), counted
 
 
 def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
     """Area under the curve of shares over the thresholds: linear in the shares, hence additive."""
+    return _share(rule, records, partial(_auc_rows, rule, name, records, protocol))
+
+
+def _auc_rows(
+    rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol
+) -> tuple[Floats, Flags]:
     thresholds, weights = curve_thresholds(rule, name)
     errors = records.errors[error_name(rule)]
     counted = _counted_joints(rule, name, records, protocol)
@@ -199,7 +218,7 @@ def _auc(rule: MetricRule, name: re.Match[str], records: Records, protocol: Prot
     # thresholds an error is under: those from this position on; a NaN error sorts behind all of them
     first = np.searchsorted(thresholds, np.where(np.isfinite(errors), errors, np.inf), side=side)
     area = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])[first]
-    return _share(rule, records, area * counted, counted)
+    return area * counted, counted
 
 
 def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tuple[Floats, Floats]:
@@ -214,14 +233,15 @@ def curve_thresholds(rule: MetricRule, name: re.Match[str] | None = None) -> tup
     return thresholds, weights / weights.sum()
 
 
-def _share(rule: MetricRule, records: Records, right: Floats, counted: Flags) -> Statistic:
+def _share(rule: MetricRule, records: Records, rows: JointRows) -> Statistic:
+    right, counted = rows()
     return Statistic(
         rule.name,
         "%",
         records.frame,
         np.stack([right.sum(axis=1), counted.sum(axis=1).astype(np.float64)], axis=1),
         ratio(100.0),
-        _joint_parts(rule, right, counted),
+        rows if _is_of_all_joints(rule) else None,
     )
 
 

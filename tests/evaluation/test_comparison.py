@@ -18,6 +18,7 @@ from mhbench.evaluation.pipeline import evaluate
 from mhbench.evaluation.resampling import (
     draw_weights,
     packed,
+    part_draws,
     percentile_interval,
     resampled_values,
     unpacked,
@@ -25,6 +26,7 @@ from mhbench.evaluation.resampling import (
 from mhbench.evaluation.results import read_result
 from mhbench.predictions.writing import write_predictions
 from mhbench.running.ground_truth import run_ground_truth
+from mhbench.scoring.breakdowns import Part
 from mhbench.scoring.intervals import Groups, Units, headline
 from mhbench.scoring.statistics import Recount, Statistic, ratio
 from mhbench.synthetic.raw.panoptic import write
@@ -89,6 +91,40 @@ def test_a_known_difference_is_found_with_its_size(results):
     # same draws for both: narrower than the two intervals would have it
     separate = both["B"].metrics["mpjpe_abs"].ci95
     assert one.ci95[1] - one.ci95[0] < 2 * (separate[1] - separate[0])
+
+
+def test_every_part_has_its_own_interval_and_p(results):
+    both = loaded(results)
+    parts = compare_results(both["A"], both["B"], by="joint").parts
+    true = 1000.0 * (PER_AXIS["B"] - PER_AXIS["A"]) * MEAN_LENGTH
+    of_joints = [part for part in parts if part.metric == "mpjpe_abs"]
+    assert len(of_joints) > 10
+    for part in of_joints:
+        assert part.ci95[0] < part.second - part.first < part.ci95[1]
+        assert part.p_value < 0.02  # one of 200 draws on either side
+    inside = [part.ci95[0] < true < part.ci95[1] for part in of_joints]
+    assert np.mean(inside) > 0.75
+
+
+def test_a_part_that_lies_in_one_drawn_unit_has_no_interval():
+    """Twelve sequences are drawn as they are: what lies in one of them does not vary."""
+    units, frames = units_of(12, 2), np.arange(24)
+    values = np.random.default_rng(2).normal(50.0, 5.0, 24)
+    sums = np.zeros((12, 3, 2))
+    np.add.at(sums, (units.of_frame, frames % 2), np.stack([values, np.ones(24)], axis=1))
+    sums[3, 2] = 7.0, 1.0
+    finish = mean_of(values).finish
+    parts = [
+        Part("side", name, {"m": None}, {"m": (sums[:, place], finish)})
+        for place, name in enumerate(("left", "right", "one unit"))
+    ]
+    weights = draw_weights(units, 30)
+    drawn = part_draws(parts, weights)["side"]
+    assert set(drawn) == {"left", "right"}
+    for draw, row in enumerate(weights.astype(int)):
+        chosen = np.repeat(frames, row[units.of_frame])
+        for side, name in enumerate(("left", "right")):
+            assert drawn[name]["m"][draw] == pytest.approx(values[chosen[chosen % 2 == side]].mean())
 
 
 def test_a_result_does_not_differ_from_itself(results):

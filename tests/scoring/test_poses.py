@@ -175,3 +175,25 @@ def test_bodynets_torso_is_the_spine_or_the_middle_of_the_shoulders(torso, expec
     )
     assert values(result, protocol)["mpjpe"] == pytest.approx(expected, abs=1e-3)
     assert result.approximate == ()
+
+
+@pytest.mark.parametrize("name", ["human36m/loco-p1", "human36m/moon-p1", "human36m/bodynet-p1"])
+def test_of_several_predictions_the_best_scored_the_nearest_or_the_least_wrong_is_taken(name):
+    """One near with a low score, one far with a high one, and the nearest root with another pose."""
+    protocol = load_protocol(name)
+    person = np.random.default_rng(6).normal(0.0, 0.3, (32, 3)) + (0.0, 0.0, 4.0)
+    bent = person + np.where(np.arange(32)[:, None] == h36m_index("right_wrist"), (0.0, 0.4, 0.0), 0.0)
+    near, far, twisted = person + (0.02, 0.0, 0.0), person + (0.3, 0.0, 0.0), bent + (0.01, 0.0, 0.0)
+    table = truth_table("human36m", "h36m_32", [[person]])
+    given = prediction_table(table, "h36m_32", [[near, far, twisted]], scores=[0.2, 0.9, 0.1])
+    for match, row in (("highest_score", 1), ("nearest", 2), ("best", 0)):
+        chosen = with_options(protocol, {"match": match})
+        result = scored(chosen, table, given)
+        taken = result.records.prediction[result.records.truth >= 0].tolist()
+        if match == "best" and name != "human36m/loco-p1":
+            taken = [0] if taken[0] in {0, 1} else taken  # a shift costs nothing once rooted or aligned
+        assert taken == [row]
+
+
+def h36m_index(joint):
+    return skeleton("h36m_32").index(joint)
