@@ -220,6 +220,29 @@ class FrameTable:
         )
 
 
+def inside_image(pixels: npt.NDArray[Any], size: npt.NDArray[Any] | tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which pixels lie in their image.
+
+    A pixel is a square around its centre and the first centre is 0, so an image begins at -0.5.
+
+    Args:
+        pixels: (..., 2) px; NaN lies nowhere.
+        size: width and height, broadcast against them.
+    """
+    inside: npt.NDArray[np.bool_] = np.all((pixels >= -0.5) & (pixels < np.asarray(size) - 0.5), axis=-1)
+    return inside
+
+
+def camera_columns(camera: Camera, frames: int, *, placed: bool = True) -> dict[str, npt.NDArray[Any]]:
+    """Frame columns of one camera that does not move; without R and t where its place is not known."""
+    columns = {
+        "width": np.full(frames, camera.width, dtype=np.int32),
+        "height": np.full(frames, camera.height, dtype=np.int32),
+    }
+    names = ("K", "distortion", "R", "t") if placed else ("K", "distortion")
+    return columns | {name: np.repeat(getattr(camera, name)[None], frames, axis=0) for name in names}
+
+
 def concatenate(tables: Sequence[FrameTable]) -> FrameTable:
     """One table of the frames of several, in their order; all must have the same columns and skeleton.
 

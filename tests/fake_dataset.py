@@ -18,6 +18,7 @@ import numpy as np
 import mhbench.conversion.pipeline
 import mhbench.jobs.scheduling
 from mhbench.datasets import DATASETS
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.datasets.manifest import DatasetManifest, GridManifest
 from mhbench.errors import InputError
@@ -75,6 +76,7 @@ def reads(raw: Path) -> int:
 
 
 def items(raw: Path, selection: Selection) -> list[Item]:
+    check_root(raw, "the fake data set")
     found = []
     for path in sorted(raw.glob("*.json")):
         sequence, camera = path.stem.split(".")

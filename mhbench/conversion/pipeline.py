@@ -88,7 +88,7 @@ def convert(
     chosen = Selection() if selection is None else selection
     source, manifest = dataset(name), dataset_manifest(name)
     exclusion_manifests(chosen.exclusions, name)  # a wrong name is one error, and not one of every item
-    items = _items(source.items(_existing(raw), chosen))
+    items = _items(source.items(raw, chosen))
     recipe = Recipe(
         shard_format=layout.FORMAT,
         dataset=name,
@@ -153,16 +153,6 @@ def _check_options(heatmaps: str, images: str, shard_index: int, shard_count: in
             expected=f"a --shard-index from 0 to {shard_count - 1}",
             action="number the jobs of the array from 0",
         )
-
-
-def _existing(raw: Path) -> Path:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"there is no raw folder {raw}",
-            expected="the raw root of the data set (--raw, or MHBENCH_RAW/<dataset>)",
-            action="`mhbench datasets` says where to get the data and how its folder looks",
-        )
-    return raw
 
 
 def _items(items: Iterable[Item]) -> dict[str, Item]:

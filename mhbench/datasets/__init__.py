@@ -49,7 +49,14 @@ class Dataset(Protocol):
         """The items of the selection, sorted by split and name."""
 
     def read(self, raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
-        """The frames of one item and what was left out of them."""
+        """The frames of one item and what was left out of them, or changed.
+
+        Args:
+            raw: the raw root.
+            item: one of `items`.
+            selection: its stride, limit, lists of frames, exclusions and corrections are used; all of them
+                refer to the data set's own index.
+        """
 
 
 def dataset(name: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""Which frames of a data set are wanted: names, strides, frame lists, and named lists of bad frames.
+"""What of a data set is wanted: its folder, names, strides, frame lists, and named lists of bad frames.
 
 The lists of bad frames are `manifests/exclusions/<dataset>_<what>.toml`, each with its reason and source.
 They are off unless `Selection.exclusions` names them; those that say how their frames can be mended are
@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 
 from mhbench.datasets.items import Exclusion, Item, Selection
-from mhbench.errors import UsageError
+from mhbench.errors import MissingInputError, UsageError
 from mhbench.manifests import manifest_names, read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -62,6 +63,21 @@ class ExclusionManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         return f"{self.name}: {self.reason} ({self.source})"
 
 
+def check_root(raw: Path, holds: str) -> None:
+    """Make sure that the raw root of a data set is there; `holds` says which, and what is in it.
+
+    Raises:
+        MissingInputError: it is no folder.
+    """
+    if not raw.is_dir():
+        raise MissingInputError(
+            f"there is no raw folder {raw}",
+            expected=f"the raw root of {holds}",
+            action="give it with --raw, or set MHBENCH_RAW to the folder above it;"
+            " `mhbench datasets` says where to get it",
+        )
+
+
 def chosen_names(kind: str, wanted: Sequence[str], available: Sequence[str]) -> list[str]:
     """The wanted names, or all that are available where none is wanted.
 
@@ -81,6 +97,15 @@ def chosen_names(kind: str, wanted: Sequence[str], available: Sequence[str]) -> 
                 action="check the spelling and the raw folder",
             )
     return sorted(set(wanted)) if wanted else list(available)
+
+
+def chosen_sequences(selection: Selection, available: Iterable[str]) -> list[str]:
+    """The sequences of a selection; frame lists without named sequences choose those they are for.
+
+    Raises:
+        UsageError: one is not available.
+    """
+    return chosen_names("sequence", selection.sequences or tuple(selection.frame_lists), tuple(available))
 
 
 def chosen_frames(

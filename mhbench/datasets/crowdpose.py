@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.image_blocks import ImageSet, block_table, chosen_splits, split_items
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.raw.coco_people import ImagePeople, read_coco_people
-from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,11 +88,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The images of one block.
 
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride and frame lists (of image ids), limit and exclusion lists are used.
-
     Returns:
         The table (beside the known columns `crowd_index` (F,) float64), and what was left out or put right.
 
@@ -106,12 +102,7 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
 
 def _files(raw: Path) -> dict[str, list[Path]]:
     """Annotation files of every split that is there; the first one is read."""
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of CrowdPose, with json/ and images/",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, "CrowdPose, with json/ and images/")
     found = {
         split: [
             path

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, corrections, excluded_frames
+from mhbench.datasets.choosing import (
+    check_root,
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    corrections,
+    excluded_frames,
+)
 from mhbench.datasets.human36m_metadata import CAMERAS, metadata_path, read_metadata
 from mhbench.datasets.human36m_poses import (
     JOINTS,
@@ -30,8 +37,8 @@ from mhbench.datasets.human36m_poses import (
     takes_on_disk,
 )
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
-from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.errors import InputError
+from mhbench.frames import FrameTable, JointFlag, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +62,7 @@ def inventory(raw: Path) -> list[Finding]:
     Raises:
         MissingInputError: there is no such folder.
     """
-    _check_root(raw)
+    check_root(raw, "Human3.6M, with metadata.xml and a folder for each subject")
     try:
         metadata = read_metadata(metadata_path(raw))
     except InputError as error:
@@ -83,7 +90,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         InputError: metadata.xml is damaged, or no subject has poses.
         UsageError: a split, sequence or camera does not exist.
     """
-    _check_root(raw)
+    check_root(raw, "Human3.6M, with metadata.xml and a folder for each subject")
     chosen_names("split", selection.splits, ("all",))
     cameras = chosen_names("camera", selection.cameras, CAMERAS)
     metadata = read_metadata(metadata_path(raw))
@@ -97,10 +104,9 @@ def items(raw: Path, selection: Selection) -> list[Item]:
             if packed
             else "`mhbench datasets` says where to get them",
         )
-    wanted = selection.sequences or tuple(selection.frame_lists)
     found = [
         _item(raw, metadata, takes[sequence], camera)
-        for sequence in chosen_names("sequence", wanted, tuple(takes))
+        for sequence in chosen_sequences(selection, takes)
         for camera in cameras
     ]
     return sorted(found, key=lambda item: item.name)
@@ -108,11 +114,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one camera of one take.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists, exclusion lists and corrections are used.
 
     Returns:
         The table (lens human36m; beside the known columns `subaction` (F,) uint8), and what was left out.
@@ -200,12 +201,7 @@ def _frame_columns(
         "camera": np.full(frames, name),
         "index": index,
         "image": np.array([f"{folder}{item.name}_{row + 1:06d}.jpg" for row in index], dtype=np.str_),
-        "width": np.full(frames, camera.width, dtype=np.int32),
-        "height": np.full(frames, camera.height, dtype=np.int32),
-        "K": np.repeat(camera.K[None], frames, axis=0),
-        "distortion": np.repeat(camera.distortion[None], frames, axis=0),
-        "R": np.repeat(camera.R[None], frames, axis=0),
-        "t": np.repeat(camera.t[None], frames, axis=0),
+        **camera_columns(camera, frames),
     }
 
 
@@ -218,8 +214,7 @@ def _image_folder(raw: Path, item: Item) -> str:
 
 
 def _person_columns(points: Floats, pixels: Floats, camera: Camera) -> dict[str, npt.NDArray[Any]]:
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([camera.width, camera.height]) - 0.5), axis=-1)
+    inside = inside_image(pixels, (camera.width, camera.height))
     flags = (
         JointFlag.LABELLED_3D
         | np.where(np.isfinite(pixels[..., 0]), JointFlag.LABELLED_2D, 0)
@@ -231,15 +226,6 @@ def _person_columns(points: Floats, pixels: Floats, camera: Camera) -> dict[str,
         "joints2d": pixels.astype(np.float32),
         "joint_flags": flags.astype(np.uint8),
     }
-
-
-def _check_root(raw: Path) -> None:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of Human3.6M, with metadata.xml and a folder for each subject",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
 
 
 def _item(raw: Path, metadata: Metadata, found: TakeOnDisk, camera: str) -> Item:

@@ -6,7 +6,6 @@ formulas: una-dinosauria/3d-pose-baseline (src/cameras.py) and the file itself.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -15,6 +14,7 @@ import numpy as np
 
 from mhbench.cameras import Camera
 from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def metadata_path(raw: Path) -> Path:
     )
 
 
+@kept(2)
 def read_metadata(path: Path) -> Metadata:
     """Read metadata.xml; read once as long as it does not change.
 
@@ -118,18 +119,6 @@ def read_metadata(path: Path) -> Metadata:
         InputError: it is damaged, or lacks the mapping or the cameras.
         UnsafeInputError: it declares XML entities, which could grow without bounds.
     """
-    try:
-        status = path.stat()
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f"{path} is not there", expected="the metadata.xml of the code bundle"
-        ) from error
-    return _read(path, (status.st_size, status.st_mtime_ns))
-
-
-@functools.lru_cache(maxsize=2)
-def _read(path: Path, state: tuple[int, int]) -> Metadata:
-    del state  # makes the cache notice changes
     root = _parse(path)
     cameras = tuple((item.text or "").strip() for item in root.iterfind("dbcameras/index2id/item"))
     if cameras != CAMERAS:

@@ -11,7 +11,6 @@ Sources: nkolot/SPIN, anibali/h36m-fetch, facebookresearch/VideoPose3D (how each
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 
 from mhbench.datasets.human36m_metadata import ALL_ACTIONS, CAMERAS
 from mhbench.datasets.raw.cdf import read_cdf
+from mhbench.datasets.raw.kept import kept
 from mhbench.datasets.raw.matlab import read_matlab73
 from mhbench.errors import InputError
 
@@ -109,6 +109,7 @@ def in_camera_frame(path: Path) -> bool:
     return path.parent.name.endswith(MONO)
 
 
+@kept(4)
 def read_poses(path: Path, dimensions: int) -> Floats:
     """The poses of a file as they are: (F, 32, 3) mm or (F, 32, 2) px, float64, not to be written to.
 
@@ -119,17 +120,6 @@ def read_poses(path: Path, dimensions: int) -> Floats:
         InputError: it is damaged or of another format, has no poses or poses of another size, or holds values
             that are no measurement.
     """
-    try:
-        status = path.stat()
-        state = (status.st_size, status.st_mtime_ns)
-    except FileNotFoundError:
-        state = (0, 0)  # the reader says so
-    return _read(path, dimensions, state)
-
-
-@functools.lru_cache(maxsize=4)
-def _read(path: Path, dimensions: int, state: tuple[int, int]) -> Floats:
-    del state  # makes the cache notice changes
     if path.suffix == ".h5":
         found = read_matlab73(path, (_DERIVED_VARIABLE,), limit=_SIZE_LIMIT)[_DERIVED_VARIABLE]
     else:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import chosen_frames, chosen_names, chosen_sequences, excluded_frames
 from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.frames import FrameTable, JointFlag, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ def chosen_splits(selection: Selection, available: Sequence[str], default: Seque
     """
     chosen_names("camera", selection.cameras, (CAMERA,))
     wanted = chosen_names("split", selection.splits, available) if selection.splits else list(default)
-    return chosen_names("sequence", selection.sequences or tuple(selection.frame_lists), wanted)
+    return chosen_sequences(selection, wanted)
 
 
 def split_items(split: str, file: str, read: Callable[[], ImagePeople], selection: Selection) -> list[Item]:
@@ -170,6 +170,5 @@ def _table(
 def _outside(people: ImagePeople) -> npt.NDArray[np.uint8]:
     """(P, J) OUT_OF_IMAGE where a labelled joint lies outside its image."""
     size = np.repeat(people.size, np.diff(people.start), axis=0)[:, None]
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((people.joints >= -0.5) & (people.joints < size - 0.5), axis=-1)
+    inside = inside_image(people.joints, size)
     return np.where((people.flags > 0) & ~inside, JointFlag.OUT_OF_IMAGE, 0).astype(np.uint8)

@@ -18,11 +18,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import (
+    check_root,
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    excluded_frames,
+)
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.jta_people import COLUMNS, FRAMES, HEIGHT, INTRINSICS, WIDTH, People, gather
 from mhbench.datasets.raw.json_rows import read_rows
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError
 from mhbench.frames import FrameTable
 
 if TYPE_CHECKING:
@@ -44,7 +50,7 @@ def inventory(raw: Path) -> list[Finding]:
     Raises:
         MissingInputError: there is no such folder.
     """
-    _check_root(raw)
+    check_root(raw, "JTA, with the folder annotations")
     splits = {split: _sequences(raw, split) for split in SPLITS}
     findings = []
     if not any(splits.values()):
@@ -69,7 +75,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         InputError: it holds no sequence of this data set, or one of them twice.
         UsageError: a split, sequence or camera does not exist.
     """
-    _check_root(raw)
+    check_root(raw, "JTA, with the folder annotations")
     splits = chosen_names("split", selection.splits, SPLITS)
     chosen_names("camera", selection.cameras, (CAMERA,))
     found: dict[str, tuple[str, Path]] = {}
@@ -85,7 +91,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
     if not found:
         raise _nothing(raw)
     here = [sequence for sequence, (split, _) in found.items() if split in splits]
-    wanted = selection.sequences or tuple(selection.frame_lists)
     return sorted(
         (
             Item(
@@ -95,7 +100,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
                 frames_available=FRAMES,
                 keys={"sequence": sequence},
             )
-            for sequence in chosen_names("sequence", wanted, here)
+            for sequence in chosen_sequences(selection, here)
         ),
         key=lambda item: (item.split, item.name),
     )
@@ -103,11 +108,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one sequence.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
 
     Returns:
         The table (no lens; beside the known columns `old_axes` (F,) uint8), and what was left out or changed.
@@ -158,15 +158,6 @@ def _frame_columns(split: str, sequence: str, people: People) -> dict[str, npt.N
         "distortion": np.zeros((FRAMES, 8)),
         "old_axes": np.full(FRAMES, people.old_axes, dtype=np.uint8),
     }
-
-
-def _check_root(raw: Path) -> None:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of JTA, with the folder annotations",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
 
 
 def _sequences(raw: Path, split: str) -> dict[str, Path]:

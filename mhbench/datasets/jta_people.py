@@ -12,7 +12,7 @@ import numpy as np
 
 from mhbench.cameras import project
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
+from mhbench.frames import JointFlag, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,8 +158,7 @@ def _check_once(rows: Floats, cell: Integers, path: Path) -> None:
 
 def _flags(rows: Floats, pixels: Floats) -> npt.NDArray[np.uint8]:
     hidden, by_itself = rows[:, OCCLUDED] > 0, rows[:, SELF_OCCLUDED] > 0
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([WIDTH, HEIGHT]) - 0.5), axis=1)
+    inside = inside_image(pixels, (WIDTH, HEIGHT))
     flags = (
         JointFlag.LABELLED_3D
         | np.where(np.isfinite(pixels[:, 0]), JointFlag.LABELLED_2D, 0)

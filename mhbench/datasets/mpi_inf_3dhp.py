@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, corrections, excluded_frames
+from mhbench.datasets.choosing import (
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    corrections,
+    excluded_frames,
+)
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.mpi_inf_3dhp_cameras import (
     CAMERAS,
@@ -31,7 +37,7 @@ from mhbench.datasets.mpi_inf_3dhp_cameras import (
 from mhbench.datasets.mpi_inf_3dhp_files import TRAINING, found_of, official_frames, sequences
 from mhbench.datasets.mpi_inf_3dhp_poses import ACTIVITIES, Poses, read_test, read_training, training_size
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet
+from mhbench.frames import FrameTable, JointFlag, JointSet, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,9 +86,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         )
     available = [name for name in folders if ("train" if name in TRAINING else "test") in splits]
     found = []
-    for sequence in chosen_names(
-        "sequence", selection.sequences or tuple(selection.frame_lists), tuple(available)
-    ):
+    for sequence in chosen_sequences(selection, available):
         if sequence in TRAINING:
             found += [_training_item(raw, sequence, folders[sequence], camera) for camera in cameras]
         else:
@@ -92,11 +96,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one camera of one sequence.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists, exclusion lists and corrections are used.
 
     Returns:
         The table (pinhole, joint set `universal`; in test beside the known columns `valid_frame` and
@@ -161,12 +160,7 @@ def _frame_columns(
         "camera": np.full(frames, name),
         "index": index,
         "image": np.array([f"{start}{row + 1:06d}.jpg" for row in index], dtype=np.str_),
-        "width": np.full(frames, camera.width, dtype=np.int32),
-        "height": np.full(frames, camera.height, dtype=np.int32),
-        "K": np.repeat(camera.K[None], frames, axis=0),
-        "distortion": np.repeat(camera.distortion[None], frames, axis=0),
-        "R": np.repeat(camera.R[None], frames, axis=0),
-        "t": np.repeat(camera.t[None], frames, axis=0),
+        **camera_columns(camera, frames),
     }
     return columns | ({"subject": np.full(frames, sequence[:2])} if item.split == "train" else {})
 
@@ -186,8 +180,7 @@ def _person_columns(
     """Columns of the people, and those of the universal joints."""
     pixels, metric, universal = poses.pixels, poses.metric, poses.universal
     valid = poses.valid[:, None]
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([camera.width, camera.height]) - 0.5), axis=-1)
+    inside = inside_image(pixels, (camera.width, camera.height))
     present = np.isfinite(pixels).all(axis=-1) | np.isfinite(metric).all(axis=-1)
     outside = np.where(present & ~inside, JointFlag.OUT_OF_IMAGE, 0)
     flags = np.where(valid, JointFlag.LABELLED_3D | JointFlag.LABELLED_2D, 0) | outside

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.items import Finding
 from mhbench.datasets.manifest import dataset_manifest
 from mhbench.datasets.mpi_inf_3dhp_cameras import (
@@ -16,7 +17,7 @@ from mhbench.datasets.mpi_inf_3dhp_cameras import (
     read_calibration,
 )
 from mhbench.datasets.mpi_inf_3dhp_poses import read_test, training_size
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,7 @@ def sequences(raw: Path) -> Mapping[str, Path]:
     Raises:
         MissingInputError: there is no such folder.
     """
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of MPI-INF-3DHP, with S1 to S8 and mpi_inf_3dhp_test_set",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, "MPI-INF-3DHP, with S1 to S8 and mpi_inf_3dhp_test_set")
     found = {name: raw / place for name, place in TRAINING.items() if (raw / place / "annot.mat").is_file()}
     for name in TEST_SIZES:
         places = (raw / folder / name for folder in TEST_FOLDERS)

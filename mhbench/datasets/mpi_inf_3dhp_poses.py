@@ -9,14 +9,14 @@ Source: the data set's README and util; akanazawa/hmr, anibali/margipose and veg
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.datasets.raw.kept import kept
 from mhbench.datasets.raw.matlab import read_matlab5, read_matlab73
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -97,17 +97,10 @@ def read_training(path: Path, camera: str, length: int) -> Poses:
         MissingInputError: there is no such file.
         InputError: it is damaged, has no such camera, its parts differ in length, or a row is no pose.
     """
-    try:
-        status = path.stat()
-        state = (status.st_size, status.st_mtime_ns)
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f"{path} is not there", expected="the annotation of the sequence", action="download it again"
-        ) from error
     cameras, rows = training_size(path)
     if int(camera) not in cameras:
         raise _unfit(path, f"`cameras` has no camera {camera}, only {', '.join(map(str, cameras))}")
-    cells, cell = _cells(path, state), cameras.index(int(camera))
+    cells, cell = _cells(path), cameras.index(int(camera))
     found = {}
     for name, numbers in _PARTS.items():
         values = np.asarray(cells[name][cell]) if cell < len(cells[name]) else np.zeros(0)
@@ -162,9 +155,8 @@ def read_test(path: Path) -> Poses:
 
 
 # A worker meets the cameras of a sequence one after the other; 12,000 frames of all 14 take 0.3 GB.
-@functools.lru_cache(maxsize=1)
-def _cells(path: Path, state: tuple[int, int]) -> dict[str, npt.NDArray[Any]]:
-    del state  # makes the cache notice changes
+@kept(1)
+def _cells(path: Path) -> dict[str, npt.NDArray[Any]]:
     found = read_matlab5(path, tuple(_PARTS))
     for name in _PARTS:
         if found[name].dtype.kind != "O":

@@ -22,12 +22,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import (
+    check_root,
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    excluded_frames,
+)
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.muco_composites import SOURCES, actors, chunk_files, image_numbers
 from mhbench.datasets.muco_release import places, release_file, runs
 from mhbench.datasets.muco_tables import CAMERA, chunk_table, release_table
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +55,7 @@ def inventory(raw: Path) -> list[Finding]:
     Raises:
         MissingInputError: there is no such folder.
     """
-    _check_root(raw)
+    check_root(raw, "MuCo-3DHP, with MuCo-3DHP.json or augmented_set_001")
     file = release_file(raw)
     if file is not None:
         return _find_release(file)
@@ -71,7 +77,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         InputError: it holds neither form, or the list of the images is damaged.
         UsageError: a split, sequence or camera does not exist.
     """
-    _check_root(raw)
+    check_root(raw, "MuCo-3DHP, with MuCo-3DHP.json or augmented_set_001")
     chosen_names("split", selection.splits, ("all",))
     chosen_names("camera", selection.cameras, (CAMERA,))
     file, chunks = release_file(raw), chunk_files(raw)
@@ -82,24 +88,18 @@ def items(raw: Path, selection: Selection) -> list[Item]:
             expected="MuCo-3DHP.json, or augmented_set_001/chunk_00001_annot.mat",
             action=f"extract {packed[0].name} there" if packed else "`mhbench datasets` says where to get it",
         )
-    wanted = selection.sequences or tuple(selection.frame_lists)
     found: list[Item] = []
     if file is not None:
-        for sequence in chosen_names("sequence", wanted, tuple(places(file))):
+        for sequence in chosen_sequences(selection, places(file)):
             found += _release_items(raw, file, sequence, selection)
     else:
-        for sequence in chosen_names("sequence", wanted, tuple(chunks)):
+        for sequence in chosen_sequences(selection, chunks):
             found += _chunk_items(raw, sequence, chunks[sequence], selection)
     return sorted(found, key=lambda item: item.name)
 
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The images of one block.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
 
     Returns:
         The table (pinhole; which columns it has depends on the form, see the module), and what was left out.
@@ -190,15 +190,6 @@ def _lookups(raw: Path) -> tuple[str, ...]:
     files = (folder / name for folder in folders for name in ("annot.mat", "camera.calibration"))
     # MPI-INF-3DHP may lie beside the raw root
     return (SOURCES, *(os.path.relpath(file, raw) for file in files))
-
-
-def _check_root(raw: Path) -> None:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of MuCo-3DHP, with MuCo-3DHP.json or augmented_set_001",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
 
 
 def _find_release(file: Path) -> list[Finding]:

@@ -8,7 +8,6 @@ Source of the layout: mks0601/3DMPPE_ROOTNET_RELEASE, loader and README. No real
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +19,8 @@ import numpy as np
 
 from mhbench.datasets.raw.archives import confined
 from mhbench.datasets.raw.json_files import FILE_LIMIT, Integer, Pixel, Size, decode_json, read_bytes
-from mhbench.errors import InputError, MissingInputError
+from mhbench.datasets.raw.kept import kept
+from mhbench.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -114,6 +114,7 @@ def sequence_and_number(file_name: str, where: str) -> tuple[str, int]:
     return "_".join(path.parent.parts), int(number[1])
 
 
+@kept(1)
 def places(path: Path) -> Mapping[str, Place]:
     """Where the images of each sequence stand in the file; kept for the last file.
 
@@ -121,16 +122,32 @@ def places(path: Path) -> Mapping[str, Place]:
         MissingInputError: there is no such file.
         InputError: it is damaged, an image is there twice, or a person belongs to none.
     """
-    try:
-        status = path.stat()
-        state = (status.st_size, status.st_mtime_ns)
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f"{path} is not there",
-            expected="the annotations of the re-release",
-            action="check the raw folder",
-        ) from error
-    return _places(path, state)
+    content = read_bytes(path, limit=FILE_LIMIT)
+    lists = decode_json(content, _Content, str(path))
+    names = [
+        decode_json(bytes(one), _ImageName, str(path), root=f"$.images[{row}]")
+        for row, one in enumerate(lists.images)
+    ]
+    row_of = {name.id: row for row, name in reversed(list(enumerate(names)))}
+    found: dict[str, list[tuple[int, int]]] = {}
+    for row, name in enumerate(names):
+        sequence, number = sequence_and_number(name.file_name, str(path))
+        found.setdefault(sequence, []).append((number, row))
+    _check_once(path, names, found, row_of)
+    owner = np.zeros(len(lists.annotations), dtype=np.int64)
+    for row, one in enumerate(lists.annotations):
+        root = f"$.annotations[{row}]"
+        image = decode_json(bytes(one), _Owner, str(path), root=root).image_id
+        if image not in row_of:
+            raise _unfit(f"{path}: there is no image {image} - at {root}.image_id")
+        owner[row] = row_of[image]
+    images, people = _ranges(content, lists.images), _ranges(content, lists.annotations)
+    by_owner = np.argsort(owner, kind="stable")
+    start = np.searchsorted(owner[by_owner], np.arange(len(names) + 1))
+    return {
+        sequence: _place(np.array(sorted(rows)), images, people[by_owner], start)
+        for sequence, rows in sorted(found.items())
+    }
 
 
 def runs(records: Ints) -> str:
@@ -166,37 +183,6 @@ def read_people(path: Path, text: str) -> list[ReleasedPerson]:
             raise _unfit(f"{path}: a person has {sizes} joints in keypoints_img, _cam and _vis - at {place}")
         people.append(person)
     return people
-
-
-@functools.lru_cache(maxsize=1)
-def _places(path: Path, state: tuple[int, int]) -> Mapping[str, Place]:
-    del state  # makes the cache notice changes
-    content = read_bytes(path, limit=FILE_LIMIT)
-    lists = decode_json(content, _Content, str(path))
-    names = [
-        decode_json(bytes(one), _ImageName, str(path), root=f"$.images[{row}]")
-        for row, one in enumerate(lists.images)
-    ]
-    row_of = {name.id: row for row, name in reversed(list(enumerate(names)))}
-    found: dict[str, list[tuple[int, int]]] = {}
-    for row, name in enumerate(names):
-        sequence, number = sequence_and_number(name.file_name, str(path))
-        found.setdefault(sequence, []).append((number, row))
-    _check_once(path, names, found, row_of)
-    owner = np.zeros(len(lists.annotations), dtype=np.int64)
-    for row, one in enumerate(lists.annotations):
-        root = f"$.annotations[{row}]"
-        image = decode_json(bytes(one), _Owner, str(path), root=root).image_id
-        if image not in row_of:
-            raise _unfit(f"{path}: there is no image {image} - at {root}.image_id")
-        owner[row] = row_of[image]
-    images, people = _ranges(content, lists.images), _ranges(content, lists.annotations)
-    by_owner = np.argsort(owner, kind="stable")
-    start = np.searchsorted(owner[by_owner], np.arange(len(names) + 1))
-    return {
-        sequence: _place(np.array(sorted(rows)), images, people[by_owner], start)
-        for sequence, rows in sorted(found.items())
-    }
 
 
 def _place(rows: Ints, images: Ints, people: Ints, start: Ints) -> Place:

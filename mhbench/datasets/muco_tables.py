@@ -17,7 +17,7 @@ from mhbench.datasets.muco_composites import (
 )
 from mhbench.datasets.muco_release import JOINTS, read_images, read_people, sequence_and_number
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag, JointSet
+from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +167,4 @@ def _person_columns(people: Sequence[ReleasedPerson], size: npt.NDArray[np.int32
 
 
 def _outside(pixels: npt.NDArray[np.float64], size: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < size - 0.5), axis=-1)
-    return np.where(inside, 0, int(JointFlag.OUT_OF_IMAGE))
+    return np.where(inside_image(pixels, size), 0, int(JointFlag.OUT_OF_IMAGE))

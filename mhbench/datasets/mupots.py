@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import (
+    check_root,
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    excluded_frames,
+)
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.mupots_files import (
     ANNOTATION,
@@ -31,7 +37,7 @@ from mhbench.datasets.mupots_files import (
     verified,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet
+from mhbench.frames import FrameTable, JointFlag, JointSet, camera_columns, inside_image
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -88,7 +94,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
             expected=f"{FOLDER}/TS1/{ANNOTATION}",
             action=f"extract {packed[0].name} there" if packed else "`mhbench datasets` says where to get it",
         )
-    wanted = selection.sequences or tuple(selection.frame_lists)
     found = [
         Item(
             name=f"{sequence}.{CAMERA}",
@@ -99,18 +104,13 @@ def items(raw: Path, selection: Selection) -> list[Item]:
             frames_available=_count_frames(folders[sequence]),
             keys={"sequence": sequence},
         )
-        for sequence in chosen_names("sequence", wanted, tuple(folders))
+        for sequence in chosen_sequences(selection, folders)
     ]
     return sorted(found, key=lambda item: item.name)
 
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one sequence.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
 
     Returns:
         The table (pinhole, joint set `universal`), and what was left out.
@@ -151,10 +151,7 @@ def _frame_columns(
         "camera": np.full(frames, CAMERA),
         "index": index,
         "image": np.array([f"{folder}/img_{number:06d}.jpg" for number in index], dtype=np.str_),
-        "width": np.full(frames, camera.width, dtype=np.int32),
-        "height": np.full(frames, camera.height, dtype=np.int32),
-        "K": np.repeat(camera.K[None], frames, axis=0),
-        "distortion": np.repeat(camera.distortion[None], frames, axis=0),
+        **camera_columns(camera, frames, placed=False),
     }
 
 
@@ -167,8 +164,7 @@ def _person_columns(
         for column in (annotation.pixels, annotation.metric, annotation.universal, annotation.occluded)
     )
     valid = annotation.valid[index].reshape(-1, 1)
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([camera.width, camera.height]) - 0.5), axis=-1)
+    inside = inside_image(pixels, (camera.width, camera.height))
     seen = np.where(occluded, JointFlag.OCCLUDED, JointFlag.VISIBLE) | np.where(
         inside, 0, JointFlag.OUT_OF_IMAGE
     )
@@ -189,12 +185,7 @@ def _person_columns(
 
 def _sequences(raw: Path) -> dict[str, Path]:
     """Folder of each sequence that has an annotation file, TS2 before TS10."""
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected=f"the raw root of MuPoTS-3D, with {FOLDER} in it",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, f"MuPoTS-3D, with {FOLDER} in it")
     parent = raw / FOLDER if (raw / FOLDER).is_dir() else raw
     folders = {name: parent / name for name in release()}
     return {name: folder for name, folder in folders.items() if (folder / ANNOTATION).is_file()}

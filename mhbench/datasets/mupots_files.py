@@ -20,6 +20,7 @@ import numpy as np
 
 from mhbench.cameras import Camera
 from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.kept import file_state
 from mhbench.datasets.raw.matlab import read_matlab5
 from mhbench.errors import InputError, MissingInputError
 from mhbench.manifests import read_manifest
@@ -113,7 +114,6 @@ def read_annotation(folder: Path) -> Annotation:
         InputError: a file is damaged or of another version, the two files disagree in frames or people, or a
             valid slot is no pose.
     """
-    state = []
     for path in (folder / ANNOTATION, folder / OCCLUSION):
         if not path.is_file():
             raise MissingInputError(
@@ -121,9 +121,7 @@ def read_annotation(folder: Path) -> Annotation:
                 expected=f"{ANNOTATION} and {OCCLUSION} beside the images of the sequence",
                 action="extract MultiPersonTestSet.zip again",
             )
-        status = path.stat()
-        state.append((status.st_size, status.st_mtime_ns))
-    return _read(folder, tuple(state))
+    return _read(folder, tuple(file_state(folder / name) for name in (ANNOTATION, OCCLUSION)))
 
 
 def fitted_camera(

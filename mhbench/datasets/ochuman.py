@@ -14,11 +14,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.image_blocks import ImageSet, block_table, chosen_splits, split_items
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.ochuman_file import VAL_IMAGES, read_ochuman
 from mhbench.datasets.raw.coco_people import ImagePeople, read_coco_people
-from mhbench.errors import InputError, MissingInputError
+from mhbench.errors import InputError
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -75,11 +76,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The images of one block.
 
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride and frame lists (of image ids), limit and exclusion lists are used.
-
     Returns:
         The table (beside the known columns `max_iou` (P,) float64, NaN in the COCO form), and what was left
         out.
@@ -100,12 +96,7 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
 
 def _files(raw: Path) -> dict[str, Path]:
     """The annotation file of every split; scores are published on the COCO form, so it comes first."""
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of OCHuman, with its annotation files and images/",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, "OCHuman, with its annotation files and images/")
     found = {}
     for split in RELEASED:
         candidates = [

@@ -9,7 +9,6 @@ Source of the rules: liruilong940607/OCHumanApi (ochumanApi/ochuman.py).
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from mhbench.datasets.raw.coco_people import ImagePeople, image_people
 from mhbench.datasets.raw.json_files import Pixel, Size, read_json
+from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError
 from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
@@ -78,6 +78,7 @@ class OchumanFile:
         return f"{left_out} without joints and a mask are in no split, as in the official COCO form"
 
 
+@kept(1)  # a worker meets the blocks of the file one after the other
 def read_ochuman(path: Path) -> OchumanFile:
     """Read `ochuman.json`; the last file is kept in memory.
 
@@ -85,13 +86,6 @@ def read_ochuman(path: Path) -> OchumanFile:
         MissingInputError: there is no such file.
         InputError: it is damaged or breaks the layout; the message names the JSON path.
     """
-    status = path.stat() if path.is_file() else None
-    return _read(path, (status.st_size, status.st_mtime_ns) if status else (0, 0))
-
-
-@functools.lru_cache(maxsize=1)  # a worker meets the blocks of the file one after the other
-def _read(path: Path, state: tuple[int, int]) -> OchumanFile:
-    del state  # tells the cache that the file was changed
     content = read_json(path, _File)
     order = _joint_order(path, content)
     flags = _flags_of(path, content)

@@ -21,12 +21,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import (
+    check_root,
+    chosen_frames,
+    chosen_names,
+    chosen_sequences,
+    excluded_frames,
+)
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.panoptic_cameras import calibration_path, camera_types, check_hd, hd_camera
 from mhbench.datasets.panoptic_poses import POSE_FOLDERS, Bodies, list_poses, pose_source, read_bodies
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.frames import FrameTable, JointFlag, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,8 +85,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
             action=action,
         )
     found = []
-    wanted = selection.sequences or tuple(selection.frame_lists)
-    for sequence in chosen_names("sequence", wanted, tuple(sequences)):
+    for sequence in chosen_sequences(selection, sequences):
         folder, source = sequences[sequence]
         calibration = calibration_path(folder)
         files = tuple(path.relative_to(raw).as_posix() for path in (calibration, source))
@@ -100,11 +105,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one camera of one sequence.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
 
     Returns:
         The table (lens opencv; beside the known columns `confidence` (P, J) float32, NaN = missing joint),
@@ -149,12 +149,7 @@ def _frame_columns(
         "camera": np.full(frames, name),
         "index": index,
         "image": np.array(_image_paths(raw, sequence, name, numbers), dtype=np.str_),
-        "width": np.full(frames, camera.width, dtype=np.int32),
-        "height": np.full(frames, camera.height, dtype=np.int32),
-        "K": np.repeat(camera.K[None], frames, axis=0),
-        "distortion": np.repeat(camera.distortion[None], frames, axis=0),
-        "R": np.repeat(camera.R[None], frames, axis=0),
-        "t": np.repeat(camera.t[None], frames, axis=0),
+        **camera_columns(camera, frames),
     }
 
 
@@ -176,8 +171,7 @@ def _person_columns(bodies: Bodies, camera: Camera) -> dict[str, npt.NDArray[Any
     world = np.where(present[..., None], bodies.joints[..., :3] / 100, np.nan)
     points = camera.to_camera(world)
     pixels = camera.project(points)
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([camera.width, camera.height]) - 0.5), axis=-1)
+    inside = inside_image(pixels, (camera.width, camera.height))
     labelled = confidence > LABELLED_ABOVE
     flags = (
         np.where(labelled, JointFlag.LABELLED_3D, 0)
@@ -194,12 +188,7 @@ def _person_columns(bodies: Bodies, camera: Camera) -> dict[str, npt.NDArray[Any
 
 
 def _folders(raw: Path) -> list[Path]:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of CMU Panoptic, with one folder for each sequence",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, "CMU Panoptic, with one folder for each sequence")
     return sorted(folder for folder in raw.iterdir() if folder.is_dir())
 
 

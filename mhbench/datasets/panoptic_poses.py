@@ -17,6 +17,7 @@ import numpy as np
 
 from mhbench.datasets.raw.archives import MEMBER_LIMIT, Member, read_members, tar_members
 from mhbench.datasets.raw.json_files import Integer, decode_json, read_bytes
+from mhbench.datasets.raw.kept import file_state, kept
 from mhbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,9 +114,8 @@ def list_poses(source: Path) -> PoseFiles:
         if archive.is_file():
             _check_extraction(source, entries, archive)
     else:
-        status = source.stat()
-        state = (status.st_size, status.st_mtime_ns)
-        entries = _archived(source, state)
+        state = file_state(source)
+        entries = _archived(source)
     if not entries:
         raise InputError(
             f"{source} holds no pose files",
@@ -177,9 +177,8 @@ def _scan(folder: Path) -> list[tuple[str, int, int]]:
     return sorted((name, status.st_size, status.st_mtime_ns) for name, status in found)
 
 
-@functools.lru_cache(maxsize=4)
-def _archived(archive: Path, state: tuple[int, ...]) -> Mapping[int, str | Member]:
-    del state  # tells the cache that the archive was changed
+@kept(4)
+def _archived(archive: Path) -> Mapping[int, str | Member]:
     members = [(member.name.rpartition("/")[2], member) for member in tar_members(archive)]
     return _numbered(archive, [(name, member) for name, member in members if _POSE_FILE.fullmatch(name)])
 
@@ -199,8 +198,7 @@ def _numbered(source: Path, files: Sequence[tuple[str, str | Member]]) -> Mappin
 
 
 def _check_extraction(source: Path, entries: Mapping[int, str | Member], archive: Path) -> None:
-    status = archive.stat()
-    lacking = _archived(archive, (status.st_size, status.st_mtime_ns)).keys() - entries.keys()
+    lacking = _archived(archive).keys() - entries.keys()
     if lacking:
         raise InputError(
             f"{source} lacks {len(lacking)} frames of {archive.name} beside it, first {min(lacking)}",

@@ -37,7 +37,7 @@ from mhbench.datasets.surreal_clips import (
     read_motion,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.frames import FrameTable, JointFlag, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,11 +101,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one clip.
 
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
-
     Returns:
         The table (lens pinhole, skeleton smpl_24, the frame column bodynet_test), and what was left out.
 
@@ -166,8 +161,7 @@ def _frame_columns(item: Item, motion: Motion, index: Integers) -> Columns:
 def _person_columns(motion: Motion, rows: Integers) -> Columns:
     joints, pixels = motion.joints[rows], motion.pixels[rows]
     known = np.isfinite(joints[..., 0])
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < np.array([WIDTH, HEIGHT]) - 0.5), axis=-1)
+    inside = inside_image(pixels, (WIDTH, HEIGHT))
     flags = np.where(known, JointFlag.LABELLED_3D | JointFlag.LABELLED_2D, 0) | np.where(
         known & ~inside, JointFlag.OUT_OF_IMAGE, 0
     )

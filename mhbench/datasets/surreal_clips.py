@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.bodies import axis_angles_of, rotations_of
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.raw.matlab import read_matlab5
 from mhbench.errors import InputError, MissingInputError
 from mhbench.skeletons import skeleton
@@ -92,12 +93,7 @@ def find_clips(raw: Path, splits: tuple[str, ...] = SPLITS) -> list[Clip]:
     Raises:
         MissingInputError: there is no such folder, or it holds none of the splits.
     """
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected="the raw root of SURREAL, with cmu/{train,val,test}/",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
+    check_root(raw, "SURREAL, with cmu/{train,val,test}/")
     root = next((raw / one for one in _ROOTS if any((raw / one / split).is_dir() for split in SPLITS)), None)
     if root is None:
         raise MissingInputError(

@@ -29,7 +29,7 @@ import numpy as np
 
 from mhbench.bodies import turn_body
 from mhbench.cameras import project, to_camera
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import chosen_frames, chosen_names, chosen_sequences, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.threedpw_sequences import (
     KEYPOINTS,
@@ -41,7 +41,7 @@ from mhbench.datasets.threedpw_sequences import (
     sequence_files,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet
+from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +100,8 @@ def items(raw: Path, selection: Selection) -> list[Item]:
     chosen_names("camera", selection.cameras, (CAMERA,))
     splits = chosen_names("split", selection.splits, sorted({split for split, _ in files.values()}))
     there = [name for name, (split, _) in files.items() if split in splits]
-    wanted = selection.sequences or tuple(selection.frame_lists)
     found = []
-    for name in chosen_names("sequence", wanted, there):
+    for name in chosen_sequences(selection, there):
         split, path = files[name]
         found.append(
             Item(
@@ -118,11 +117,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The frames of one sequence.
-
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists and exclusion lists are used.
 
     Returns:
         The table (lens pinhole, skeleton smpl_24, the set poses2d of coco_18, the columns the manifest
@@ -190,7 +184,9 @@ def _person_columns(
     flags = (
         np.where(aligned[:, None] & np.isfinite(points[..., 0]), JointFlag.LABELLED_3D, 0)
         | np.where(aligned[:, None] & np.isfinite(pixels[..., 0]), JointFlag.LABELLED_2D, 0)
-        | np.where(np.isfinite(points[..., 0]) & ~_inside(pixels, size), JointFlag.OUT_OF_IMAGE, 0)
+        | np.where(
+            np.isfinite(points[..., 0]) & ~inside_image(pixels, size[:, None]), JointFlag.OUT_OF_IMAGE, 0
+        )
     )
     root, transl = _in_camera(recording, index, R, t)
     persons: Columns = {
@@ -207,7 +203,7 @@ def _person_columns(
         "poses2d_confidence": keypoints[..., 2].astype(np.float32).reshape(-1, KEYPOINTS),
     }
     marks = np.where(found, JointFlag.LABELLED_2D, 0) | np.where(
-        found & ~_inside(detected, size), JointFlag.OUT_OF_IMAGE, 0
+        found & ~inside_image(detected, size[:, None]), JointFlag.OUT_OF_IMAGE, 0
     )
     return persons, {"joints2d": detected.astype(np.float32), "joint_flags": marks.astype(np.uint8)}
 
@@ -229,12 +225,6 @@ def _in_camera(recording: Recording, index: Integers, R: Floats, t: Floats) -> t
         poses[known, :3], transl[known], pelvis[known], R[known], t[known]
     )
     return turned, moved
-
-
-def _inside(pixels: npt.NDArray[np.float64], size: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside: npt.NDArray[np.bool_] = np.all((pixels >= -0.5) & (pixels < size[:, None] - 0.5), axis=-1)
-    return inside
 
 
 def _image_folder(raw: Path, sequence: str) -> Path:

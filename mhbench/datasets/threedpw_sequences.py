@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from mhbench.bodies import gender_name
+from mhbench.datasets.choosing import check_root
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MissingInputError
 from mhbench.manifests import read_manifest
@@ -116,8 +117,7 @@ def sequence_files(raw: Path) -> dict[str, tuple[str, Path]]:
         MissingInputError: there is no such folder, or no sequence in it.
         InputError: a sequence is there twice.
     """
-    if not raw.is_dir():
-        raise _nothing(f"{raw} is no folder", raw)
+    check_root(raw, f"3DPW, with {FOLDER}/{{{','.join(SPLITS)}}}/<sequence>.pkl in it")
     found: dict[str, tuple[str, Path]] = {}
     for split in sorted(SPLITS):
         for folder in (raw / FOLDER / split, raw / FOLDER / FOLDER / split):

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
+from mhbench.datasets.choosing import check_root, chosen_frames, chosen_names, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.up3d_files import (
     DETECTED,
@@ -46,8 +46,8 @@ from mhbench.datasets.up3d_files import (
     second_test_set,
     source_of,
 )
-from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet
+from mhbench.errors import InputError
+from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
 from mhbench.volumes import mask_to_text
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def inventory(raw: Path) -> list[Finding]:
     Raises:
         MissingInputError: there is no such folder.
     """
-    _check_root(raw)
+    check_root(raw, f"UP-3D, with {FOLDER}/ in it")
     findings = [_find_split(raw, split) for split in SPLITS]
     if not any(one.present for one in findings):
         findings.append(Finding(part="lists", present=False, detail=no_release(raw).what))
@@ -92,7 +92,7 @@ def items(raw: Path, selection: Selection) -> list[Item]:
         InputError: a list or one of these files is damaged.
         UsageError: a split, sequence or camera does not exist.
     """
-    _check_root(raw)
+    check_root(raw, f"UP-3D, with {FOLDER}/ in it")
     chosen_names("camera", selection.cameras, (CAMERA,))
     wanted = set(
         chosen_names("sequence", selection.sequences or tuple(selection.frame_lists), tuple(SOURCES))
@@ -113,11 +113,6 @@ def items(raw: Path, selection: Selection) -> list[Item]:
 def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[Exclusion]]:
     """The images of one block.
 
-    Args:
-        raw: the raw root.
-        item: one of `items`.
-        selection: stride, limit, frame lists (of image numbers) and exclusion lists are used.
-
     Returns:
         The table (lens pinhole, skeleton smpl_24, the set deepercut of lsp_14, the columns the manifest
         declares), and what was left out.
@@ -132,15 +127,6 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     kept, report = chosen_frames(numbers, narrowed, item, source)
     out, bad = excluded_frames(kept, selection, item, dataset=NAME, sequence=source, camera=CAMERA)
     return _table(raw, item.split, source, kept[~out]), [*report, *bad]
-
-
-def _check_root(raw: Path) -> None:
-    if not raw.is_dir():
-        raise MissingInputError(
-            f"{raw} is no folder",
-            expected=f"the raw root of UP-3D, with {FOLDER}/ in it",
-            action="give it with --raw, or set MHBENCH_RAW to the folder above it",
-        )
 
 
 def _of_block(raw: Path, item: Item) -> Integers:
@@ -231,8 +217,7 @@ def _table(raw: Path, split: str, source: str, numbers: Integers) -> FrameTable:
 
 def _pixel_columns(pixels: Floats, size: npt.NDArray[np.int32]) -> Columns:
     known = np.isfinite(pixels[..., 0])
-    # A pixel is a square around its centre and the first centre is 0, so the image begins at -0.5.
-    inside = np.all((pixels >= -0.5) & (pixels < size[:, None] - 0.5), axis=-1)
+    inside = inside_image(pixels, size[:, None])
     flags = np.where(known, JointFlag.LABELLED_2D, 0) | np.where(known & ~inside, JointFlag.OUT_OF_IMAGE, 0)
     return {"joints2d": pixels.astype(np.float32), "joint_flags": flags.astype(np.uint8)}
 

@@ -367,7 +367,7 @@ def test_human36m_joints_that_the_files_repeat_are_the_same_point(real):
 
 
 def test_human36m_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         human36m.items(tmp_path / "none", Selection())
     three_parts(caught.value)
     with pytest.raises(MissingInputError, match=r"holds no metadata\.xml") as caught:

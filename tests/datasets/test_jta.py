@@ -312,7 +312,7 @@ def test_jta_a_bad_file_fails_its_item_only(tmp_path):
 
 
 def test_jta_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         jta.items(tmp_path / "none", EVERYTHING)
     three_parts(caught.value)
     with pytest.raises(InputError, match="holds no sequence of JTA") as caught:

@@ -458,7 +458,7 @@ def test_mpi_inf_3dhp_written_files_have_the_documented_layout(tmp_path):
 
 
 def test_mpi_inf_3dhp_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         mpi_inf_3dhp.items(tmp_path / "none", Selection())
     three_parts(caught.value)
     with pytest.raises(InputError, match="holds no sequence of MPI-INF-3DHP") as caught:

@@ -391,7 +391,7 @@ def test_muco_shards_hold_what_was_read(tmp_path):
 
 
 def test_muco_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         muco.items(tmp_path / "none", Selection())
     three_parts(caught.value)
     with pytest.raises(InputError, match="holds no annotations of MuCo-3DHP") as caught:

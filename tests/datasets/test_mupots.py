@@ -281,7 +281,7 @@ def test_mupots_shards_hold_what_was_read(tmp_path):
 
 
 def test_mupots_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         mupots.items(tmp_path / "none", Selection())
     three_parts(caught.value)
     with pytest.raises(InputError, match="holds no sequence of MuPoTS-3D") as caught:

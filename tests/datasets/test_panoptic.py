@@ -365,7 +365,7 @@ def three_parts(error):
 
 
 def test_panoptic_bad_roots_are_named(tmp_path):
-    with pytest.raises(MissingInputError, match="none is no folder") as caught:
+    with pytest.raises(MissingInputError, match="no raw folder") as caught:
         panoptic.items(tmp_path / "none", Selection())
     three_parts(caught.value)
     (tmp_path / "160422_haggling1").mkdir()

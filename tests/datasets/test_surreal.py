@@ -232,7 +232,7 @@ def test_a_damaged_clip_fails_alone(raw, tmp_path):
 
 
 def test_what_is_not_there_is_told(tmp_path, raw):
-    with pytest.raises(MissingInputError, match="no folder"):
+    with pytest.raises(MissingInputError, match="no raw folder"):
         surreal.items(tmp_path / "nowhere", Selection())
     (tmp_path / "empty").mkdir()
     with pytest.raises(MissingInputError, match="no clips of SURREAL"):

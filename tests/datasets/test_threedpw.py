@@ -549,7 +549,7 @@ def test_3dpw_roots_that_hold_nothing_say_what_to_give(tmp_path):
     with pytest.raises(MissingInputError) as caught:
         threedpw.items(tmp_path / "sequenceFiles", Selection())
     assert caught.value.action == f"give the folder above it, {tmp_path}"
-    with pytest.raises(MissingInputError, match="is no folder"):
+    with pytest.raises(MissingInputError, match="no raw folder"):
         threedpw.inventory(tmp_path / "none")
     (tmp_path / "empty" / "train").mkdir(parents=True)
     with pytest.raises(MissingInputError) as caught:

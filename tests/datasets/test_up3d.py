@@ -238,7 +238,7 @@ def test_a_mask_of_another_size_is_refused(raw, people):
 
 
 def test_what_is_not_there_is_told(tmp_path, raw):
-    with pytest.raises(MissingInputError, match="no folder"):
+    with pytest.raises(MissingInputError, match="no raw folder"):
         up3d.items(tmp_path / "nowhere", Selection())
     (tmp_path / "empty").mkdir()
     with pytest.raises(MissingInputError, match="holds no UP-3D"):
