@@ -173,12 +173,12 @@ class MetricRule(_Rule, frozen=True, kw_only=True):
         rescale_bones: every predicted bone gets the true bone's length first, pelvis outwards (MuPoTS).
         joints: joints of this metric, where they are fewer than those of the protocol.
         cameras: cameras of this metric, where they are fewer than those of the protocol.
-        people: of depth_order.smap: everybody, or the matched ones only.
+        people: of depth_order.smap and of collisions: everybody, or the matched ones only.
         inclusive: whether an error equal to the threshold is right.
         step_mm, closed, area: grid of an AUC, whether its last threshold belongs to it, and the rule.
         easy_below: of ap_easy and ap_medium: crowd index that divides them.
-        mode: of collisions: exact, or as CRMH's code computes them under the torch of its release or a
-            current one.
+        mode: of collisions: exact; strict, where surfaces that cross without a vertex inside collide, too; or
+            as CRMH's code computes them under the torch of its release or a current one.
     """
 
     name: str
@@ -195,7 +195,7 @@ class MetricRule(_Rule, frozen=True, kw_only=True):
     closed: bool = True
     area: Literal["mean", "trapezoid"] = "mean"
     easy_below: float = 0.2
-    mode: Literal["exact", "crmh-torch11", "crmh-now"] = "exact"
+    mode: Literal["exact", "strict", "crmh-torch11", "crmh-now"] = "exact"
 
 
 class VolumeRule(_Rule, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
 
 SUMS: Final = ("frames", "pairs", "vertices", "depth_mm", "litres")
 """Columns of `FrameCollisions.sums`."""
@@ -36,7 +37,7 @@ class FrameCollisions:
     Attributes:
         sums: (F, 5) 1 where anybody collides, pairs, vertices inside, their summed depths, litres shared;
             vertices and depths are NaN in a CRMH mode, which knows none.
-        deepest_mm: (F,) the deepest vertex, 0 where there is none.
+        deepest_mm: (F,) the deepest vertex, NaN where there is none.
         people: people with a mesh, in all frames.
         without_mesh: people without one, or with coordinates that are not finite.
         candidates: pairs whose bounding boxes meet.
@@ -56,16 +57,23 @@ def has_meshes(predictions: PredictionTable) -> bool:
     return predictions.space == "camera" and placed
 
 
+def who_counts(predictions: PredictionTable, min_score: float | None) -> Flags:
+    """(P,) which people of the predictions do: those whose score is not below the least."""
+    if min_score is None or "score" not in predictions.persons:
+        return np.ones(predictions.person_count, dtype=np.bool_)
+    return np.asarray(~(predictions.persons["score"] < min_score))
+
+
 def frame_collisions(
-    predictions: PredictionTable, rows: Ints, mode: str, min_score: float | None, folder: Path
+    predictions: PredictionTable, rows: Ints, mode: str, counted: Flags, folder: Path
 ) -> FrameCollisions:
     """Who collides with whom in some frames.
 
     Args:
         predictions: with meshes (`has_meshes`).
         rows: (F,) row of each frame in the predictions, -1 = not predicted.
-        mode: as `mhbench.metrics.collisions`.
-        min_score: people with a lower score are left out.
+        mode: as `mhbench.metrics.collisions`, or strict: exact, with surfaces that cross.
+        counted: (P,) people of the predictions who are not left out.
         folder: of the body models, whose faces join the vertices.
 
     Raises:
@@ -78,15 +86,20 @@ def frame_collisions(
     batch: Ints = np.zeros(0, dtype=np.int64)
     meshes: Floats = np.zeros((0, int(faces.max()) + 1, 3))
     for frame, row in enumerate(rows.tolist()):
-        persons = _persons(predictions, row, min_score)
+        persons = _persons(predictions, row, counted)
         if not np.isin(persons, batch).all():
-            batch = _next_batch(predictions, rows[frame:], min_score)
+            batch = _next_batch(predictions, rows[frame:], counted)
             meshes = _meshes(predictions, batch, folder)
-        found = collisions(meshes[np.searchsorted(batch, persons)], faces, mode=mode)
+        found = collisions(
+            meshes[np.searchsorted(batch, persons)],
+            faces,
+            mode="exact" if mode == "strict" else mode,
+            strict=mode == "strict",
+        )
         inside = np.nan if found.colliding_vertices is None else float(found.colliding_vertices)
         depth = 0.0 if inside == 0 else found.penetration_mm * inside
         sums[frame] = (len(found.pairs) > 0, len(found.pairs), inside, depth, found.overlap_litres)
-        deepest[frame] = np.nan_to_num(found.penetration_max_mm)
+        deepest[frame] = found.penetration_max_mm
         people += found.people
         without_mesh += found.excluded
         candidates += found.candidates
@@ -103,25 +116,22 @@ def frame_meshes(
         MissingInputError: there is no model file.
     """
     faces = mesh_faces(predictions, folder)
-    return _meshes(predictions, _persons(predictions, row, min_score), folder), faces
+    return _meshes(predictions, _persons(predictions, row, who_counts(predictions, min_score)), folder), faces
 
 
-def _persons(predictions: PredictionTable, row: int, min_score: float | None) -> Ints:
+def _persons(predictions: PredictionTable, row: int, counted: Flags) -> Ints:
     """Rows of the people of a frame who are counted."""
     if row < 0:
         return np.zeros(0, dtype=np.int64)
     people = predictions.people(row)
-    persons = np.arange(people.start, people.stop)
-    if min_score is None or "score" not in predictions.persons:
-        return persons
-    return persons[~(predictions.persons["score"][persons] < min_score)]
+    return np.asarray(people.start + np.flatnonzero(counted[people]))
 
 
-def _next_batch(predictions: PredictionTable, rows: Ints, min_score: float | None) -> Ints:
+def _next_batch(predictions: PredictionTable, rows: Ints, counted: Flags) -> Ints:
     """People of the next frames whose meshes are made together, sorted; those of the first one at least."""
-    chosen = [_persons(predictions, int(rows[0]), min_score)]
+    chosen = [_persons(predictions, int(rows[0]), counted)]
     for row in rows[1:].tolist():
-        persons = _persons(predictions, row, min_score)
+        persons = _persons(predictions, row, counted)
         if sum(map(len, chosen)) + len(persons) > AT_ONCE:
             break
         chosen.append(persons)

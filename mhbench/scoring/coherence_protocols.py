@@ -16,7 +16,7 @@ import numpy as np
 from mhbench.errors import ManifestError, PredictionError
 from mhbench.metrics.depth_ordering import depth_order
 from mhbench.scoring import pose_protocols
-from mhbench.scoring.body_collisions import SUMS, FrameCollisions, frame_collisions, has_meshes
+from mhbench.scoring.body_collisions import SUMS, FrameCollisions, frame_collisions, has_meshes, who_counts
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount, Statistic, ratio
@@ -64,7 +64,8 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
     Raises:
         PredictionError: what is missing.
     """
-    if has_meshes(predictions) and _of_collisions(protocol):
+    matched_only = any(rule.people == "matched" for rule in _of_collisions(protocol))
+    if has_meshes(predictions) and _of_collisions(protocol) and not matched_only:
         return
     if not _of_order(protocol):
         raise PredictionError(
@@ -80,13 +81,20 @@ def score(
 ) -> Part:
     """Collisions and matched people of the expected frames of one shard."""
     bodies, order = _of_collisions(protocol), _of_order(protocol)
-    found = None
-    if bodies and has_meshes(predictions):
-        found = frame_collisions(predictions, rows, bodies[0].mode, choices.min_score, choices.bodies)
     poses = None
     if order and "joints3d" in predictions.persons and predictions.skeleton is not None:
         only_order = msgspec.structs.replace(protocol, metric=order)
         poses = pose_protocols.score(table, predictions, rows, only_order, choices)
+        poses = replace(poses, records=_with_given_depths(poses.records, predictions, rows))
+    found = None
+    if bodies and has_meshes(predictions):
+        counted = who_counts(predictions, choices.min_score)
+        if bodies[0].people == "matched":
+            assert poses is not None  # `check` saw to it
+            met = np.zeros_like(counted)
+            met[_persons(poses.records, predictions, rows)[poses.records.matched]] = True
+            counted &= met
+        found = frame_collisions(predictions, rows, bodies[0].mode, counted, choices.bodies)
     given = predictions.counts_of(rows)
     return Part(frame_columns(table, rows), found, poses, int(given.sum()))
 
@@ -100,7 +108,7 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
     if bodies:
         joined = _join_collisions(bodies)
         measures = {rule.name: _collisions(rule, joined, protocol) for rule in _of_collisions(protocol)}
-        provenance = _words(joined)
+        provenance = _words(joined, _of_collisions(protocol)[0].people)
     poses = [part.poses for part in parts if part.poses is not None]
     scored = None
     if poses:
@@ -116,6 +124,21 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
             scored, frames=frames, measures=ordered, provenance={**scored.provenance, **provenance}
         )
     return Scored(frames=frames, measures=ordered, counts=counts, joints=(), provenance=provenance)
+
+
+def _persons(records: Records, predictions: PredictionTable, rows: Ints) -> Ints:
+    """(N,) each record's predicted person among all of the file; of a miss it means nothing."""
+    return predictions.person_start[rows[records.frame]] + records.prediction
+
+
+def _with_given_depths(records: Records, predictions: PredictionTable, rows: Ints) -> Records:
+    """The depths that the predictions give, in metres or as ranks, in place of those of the roots."""
+    if "depth" not in predictions.persons:
+        return records
+    hit = np.flatnonzero(records.prediction >= 0)
+    depth = records.root_depth.copy()
+    depth[hit, 1] = predictions.persons["depth"][_persons(records, predictions, rows)[hit]]
+    return replace(records, root_depth=depth)
 
 
 def _of_collisions(protocol: Protocol) -> tuple[MetricRule, ...]:
@@ -136,10 +159,11 @@ def _join_collisions(parts: Sequence[FrameCollisions]) -> FrameCollisions:
     )
 
 
-def _words(found: FrameCollisions) -> dict[str, str]:
+def _words(found: FrameCollisions, who: str) -> dict[str, str]:
     """What a count of collisions rests on: without it the count says nothing."""
     return {
         "collision_frames": str(len(found.sums)),
+        "collisions_among": "matched people" if who == "matched" else "everybody",
         "collision_people": str(found.people),
         "people_without_mesh": str(found.without_mesh),
         "collision_candidate_pairs": str(found.candidates),
@@ -166,8 +190,8 @@ def _collisions(rule: MetricRule, found: FrameCollisions, protocol: Protocol) ->
 
 def _largest(depth_mm: Floats) -> Callable[[Floats], float]:
     def value(weights: Floats) -> float:
-        counted = depth_mm[weights > 0]
-        return float(counted.max()) if counted.size and counted.max() > 0 else float("nan")
+        counted = depth_mm[(weights > 0) & np.isfinite(depth_mm)]
+        return float(counted.max()) if counted.size else float("nan")
 
     return value
 
