@@ -33,11 +33,11 @@ REQUIRED: Final = {
     "vertices": ("units", "space"),
     "rotations": ("rotation_set",),
     "smpl_transl": ("units", "space"),
-    "volume_box": ("units", "space"),
+    "volume_corner": ("units", "space"),
     "depth": ("units",),
 }
 
-_LENGTHS: Final = ("joints3d", "vertices", "smpl_transl", "volume_box")
+_LENGTHS: Final = ("joints3d", "vertices", "smpl_transl", "volume_corner", "volume_cell")
 
 _MEANING: Final = {
     "skeleton": "the name of the skeleton whose joints these are",

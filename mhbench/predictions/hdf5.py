@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mhbench.frames import Column
 
 _FRAMES: Final = ("id", "person_start", "loose_start")
-_VOLUME: Final = ("volume", "volume_box")
+_VOLUME: Final = ("volume", "volume_corner", "volume_cell")
 MOST_LABELS: Final = 6
 _KINDS: Final = {"u": "uint8 or bool", "i": "integers", "f": "numbers"}
 _CHUNK_BYTES: Final = 1024**2
@@ -179,10 +179,10 @@ class _Reader:
     def _check_volumes(self, table: PredictionTable) -> None:
         columns = table.persons
         given = [name for name in _VOLUME if name in columns]
-        if len(given) == 1:
+        if given and len(given) < len(_VOLUME):
             lacking = next(name for name in _VOLUME if name not in given)
             raise self.check.error(
-                f"/persons/{lacking}", "is missing", expected=f"{lacking} wherever there is {given[0]}"
+                f"/persons/{lacking}", "is missing", expected=f"all of {', '.join(_VOLUME)}, or none"
             )
         if not given:
             return
@@ -193,11 +193,13 @@ class _Reader:
                 expected=f"0 for nothing and 1 for the body, or its parts 1 to {MOST_LABELS}",
                 action="apply the threshold, or take the arg max over the channels, before writing",
             )
-        side = columns["volume_box"][:, 3]
-        if np.any(side <= 0):
-            person = int(np.argmax(side <= 0))
+        flat = (columns["volume_cell"] <= 0).any(axis=1)
+        if flat.any():
+            person = int(np.argmax(flat))
             raise self.check.error(
-                f"/persons/volume_box[{person}]", f"has a side of {side[person]}", expected="a length"
+                f"/persons/volume_cell[{person}]",
+                f"is {columns['volume_cell'][person].tolist()}",
+                expected="lengths, or NaN for a person without a volume",
             )
 
     def _check_identities(self, table: PredictionTable) -> None:

@@ -38,7 +38,8 @@ def read_predictions(
 ) -> PredictionTable:
     """Read a predictions file: `mhbench-predictions/1` as .json, .json.gz or .h5, or COCO keypoint results.
 
-    A folder is read as a submission to the 3DPW challenge (`mhbench.predictions.importers.challenge`).
+    A file of volumes (`mhbench.predictions.volume_files`) is read as predictions too. A folder is read as a
+    submission to the 3DPW challenge (`mhbench.predictions.importers.challenge`).
 
     Args:
         path: the file.
@@ -53,9 +54,7 @@ def read_predictions(
     """
     path = Path(path)
     if path.suffix in HDF5_SUFFIXES:
-        from mhbench.predictions.hdf5 import read_hdf5  # noqa: PLC0415 - h5py is loaded only for its own form
-
-        table = read_hdf5(path)
+        table = _read_hdf5(path)
     elif path.is_dir():
         from mhbench.predictions.importers.challenge import read_challenge_tree  # noqa: PLC0415 - seldom met
 
@@ -72,6 +71,14 @@ def read_predictions(
             action="name the data set the file was made for",
         )
     return table
+
+
+def _read_hdf5(path: Path) -> PredictionTable:
+    from mhbench.predictions import hdf5, volume_files  # noqa: PLC0415 - h5py is loaded only for its own form
+
+    if volume_files.is_volume_file(path):
+        return volume_files.volumes_as_predictions(path)
+    return hdf5.read_hdf5(path)
 
 
 def decode_predictions(data: bytes, source: str, report: Report | None = None) -> PredictionTable:

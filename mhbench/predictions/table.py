@@ -40,10 +40,9 @@ PERSON_COLUMNS: Final[Mapping[str, Column]] = {
     "smpl_betas": Column("f8", ("B",), "shape coefficients"),
     "smpl_transl": Column("f8", (3,), "in the space of the header, m"),
     "gender": Column("U", (), "male, female or neutral, of the body model"),
-    "volume": Column(
-        "u1", ("G", "G", "G"), "cells, axes z, y, x: 0 nothing, 1 the body; or its parts 1 to 6"
-    ),
-    "volume_box": Column("f8", (4,), "smallest x, y, z of the volume and its side, space of the header, m"),
+    "volume": Column("u1", ("D", "H", "W"), "cells, axes z, y, x: 0 nothing, 1 the body, or parts 1 to 6"),
+    "volume_corner": Column("f8", (3,), "smallest x, y and z of the volume, in the space of the header, m"),
+    "volume_cell": Column("f8", (3,), "sides of a cell along x, y and z, m"),
 }
 
 LOOSE_COLUMNS: Final[Mapping[str, Column]] = {

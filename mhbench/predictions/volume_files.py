@@ -28,6 +28,7 @@ import h5py
 import numpy as np
 
 from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.predictions.table import PredictionTable
 from mhbench.shards.layout import attribute
 from mhbench.skeletons import skeleton
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 FORMAT: Final = "mhbench-volumes/1"
 LARGEST: Final = 512
 """Cells along a side of a volume; one is held in memory as a whole."""
+_OCCUPIED: Final = 0.5
 _COLUMNS: Final = ("frame", "volumes", "corner", "cell", "target", "joints3d", "person", "gender")
 _CHOICES: Final = {"space": ("camera", "root"), "occupancy": ("centres", "conservative")}
 
@@ -131,6 +133,50 @@ def read_volume(path: Path, number: int) -> VolumeItem:
             joints=_row(file, "joints3d", number) if "joints3d" in file else None,
             gender=_texts(file, "gender")[number] if "gender" in file else "",
         )
+
+
+def is_volume_file(path: Path) -> bool:
+    """Whether an HDF5 file is one of volumes; False for one that cannot be opened."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return "format" in file.attrs and bool(attribute(file, "format") == FORMAT)
+    except (OSError, KeyError, RuntimeError, UnicodeDecodeError):
+        return False
+
+
+def volumes_as_predictions(path: Path) -> PredictionTable:
+    """A file of volumes as predictions: occupied from 0.5 on, with its joints; without a place no volumes.
+
+    Raises:
+        InputError: as `read_volume_header` and `read_volume`.
+    """
+    header = read_volume_header(path)
+    items = [_as_person(read_volume(path, number)) for number in range(len(header.frames))]
+    ids, frame = np.unique(np.array(header.frames, dtype=np.str_), return_inverse=True)
+    order = np.argsort(frame, kind="stable")
+    names = list(items[0]) if items else []
+    return PredictionTable(
+        dataset=header.dataset,
+        frame_ids=ids,
+        person_start=np.searchsorted(frame[order], np.arange(len(ids) + 1)).astype(np.int64),
+        persons={
+            **{name: np.stack([items[row][name] for row in order.tolist()]) for name in names},
+            "person": np.array(header.persons, dtype=np.str_)[order],
+        },
+        skeleton=header.skeleton,
+        model=header.model,
+        space=header.space,
+        root="skeleton" if header.space == "root" and header.skeleton else None,
+        source=str(path),
+    )
+
+
+def _as_person(item: VolumeItem) -> dict[str, npt.NDArray[Any]]:
+    columns: dict[str, npt.NDArray[Any]] = {}
+    if item.grid is not None:
+        columns["volume"] = (item.volume.transpose() >= _OCCUPIED).astype(np.uint8)
+        columns |= {"volume_corner": item.grid.corner, "volume_cell": item.grid.cell}
+    return columns | ({"joints3d": item.joints} if item.joints is not None else {})
 
 
 @contextmanager

@@ -42,10 +42,11 @@ class MeshKind:
 
 
 class Volume(NamedTuple):
-    """A predicted volume: labels (D, H, W), axes z, y, x; its box: smallest x, y, z and the side, metres."""
+    """A predicted volume: labels (D, H, W), axes z, y, x; smallest x, y, z and sides of a cell, metres."""
 
     labels: npt.NDArray[np.uint8]
-    box: Floats
+    corner: Floats
+    cell: Floats
 
 
 class _Solid(NamedTuple):
@@ -75,7 +76,7 @@ def count_cells(
     conservative = rule.cells == "conservative"
     lattice = lattice_of(mesh, kind.faces, rule.resolution)
     if isinstance(predicted, Volume):
-        lattice = Lattice(predicted.box[:3], float(predicted.box[3]) / predicted.labels.shape[0])
+        lattice = Lattice(predicted.corner, predicted.cell)
     true = _solid(mesh, kind, lattice, conservative=conservative, parts=parts)
     if predicted is None:
         empty = Block(np.zeros((0, 0, 0), dtype=np.uint8), _HERE)

@@ -54,7 +54,9 @@ def gives_meshes(predictions: PredictionTable) -> bool:
 
 def gives_volumes(predictions: PredictionTable) -> bool:
     """Whether people are volumes with a place."""
-    return predictions.space == "camera" and {"volume", "volume_box"} <= set(predictions.persons)
+    return predictions.space == "camera" and {"volume", "volume_corner", "volume_cell"} <= set(
+        predictions.persons
+    )
 
 
 def predicted_meshes(predictions: PredictionTable, people: Ints, folder: Path) -> Floats:

@@ -199,9 +199,10 @@ class _Scorer:
         columns = self.predictions.persons
         if person < 0 or not gives_volumes(self.predictions):
             return None
-        if not np.isfinite(columns["volume_box"][person]).all():
+        corner, cell = columns["volume_corner"][person], columns["volume_cell"][person]
+        if not (np.isfinite(corner).all() and np.isfinite(cell).all()):
             return None
-        return Volume(columns["volume"][person], columns["volume_box"][person])
+        return Volume(columns["volume"][person], corner, cell)
 
     def _count_cells(self, frame: int, person: int, mesh: Floats, predicted: Floats | Volume | None) -> None:
         parts = PARTS in self.samples.given
@@ -212,7 +213,7 @@ class _Scorer:
             raise PredictionError(
                 f"{self.predictions.source}: {where}: {error.what}",
                 expected=error.expected,
-                action="check the unit of the file, and the box of a volume",
+                action="check the unit of the file, and the cells of a volume",
             ) from error
 
     def _measure_surface(self, frame: int, mesh: Floats, predicted: Floats) -> None:

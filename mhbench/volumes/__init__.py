@@ -22,7 +22,7 @@ _HOME: Final = {
     "block_of": "lattice",
     "lattice_of": "lattice",
     "place_in_grid": "network_grid",
-    "grid_box": "network_grid",
+    "grid_in_space": "network_grid",
     "pack": "packing",
     "unpack": "packing",
     "signed_distance": "distance",

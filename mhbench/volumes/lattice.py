@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from mhbench.errors import UsageError
-from mhbench.volumes.meshes import bounds, checked_mesh
+from mhbench.volumes.meshes import Mesh, bounds, checked_mesh
 from mhbench.volumes.occupancy import Box, bounding_cube, occupy
 from mhbench.volumes.parts import label_parts
 
@@ -25,10 +25,10 @@ _ROUNDING: Final = 1e-6  # of a cell, by which a coordinate may miss the border 
 
 
 class Lattice(NamedTuple):
-    """Cells of a side of `cell` metres from a corner (3,) on."""
+    """Cells with the sides `cell` (3,) from a corner (3,) on, metres."""
 
     corner: Floats
-    cell: float
+    cell: Floats
 
 
 class Block(NamedTuple):
@@ -45,7 +45,7 @@ def lattice_of(vertices: npt.ArrayLike, faces: npt.ArrayLike, resolution: int) -
         ShapeError, UsageError: as `voxelize`.
     """
     box = bounding_cube(checked_mesh(vertices, faces).vertices, resolution)
-    return Lattice(box.corner, box.side / resolution)
+    return Lattice(box.corner, np.full(3, box.side / resolution))
 
 
 def block_of(
@@ -70,17 +70,19 @@ def block_of(
         UsageError: the body is more than `MOST_CELLS` cells large.
     """
     mesh = checked_mesh(vertices, faces)
-    low, high = ((edge - lattice.corner) / lattice.cell for edge in bounds(mesh.vertices))
+    # in cells of the lattice: whether a cell is inside does not depend on the unit of an axis
+    counted = Mesh((mesh.vertices - lattice.corner) / lattice.cell, mesh.faces)
+    low, high = bounds(counted.vertices)
     first = np.floor(low + _ROUNDING)
     size = float(np.max(np.ceil(high - _ROUNDING) - first, initial=1.0))
     if not size <= MOST_CELLS:
         raise UsageError(
-            f"a body of {size * lattice.cell:.3g} m has {size:.0f} cells of {lattice.cell:.3g} m",
+            f"a body has {size:.0f} cells of {' x '.join(f'{one:.3g}' for one in lattice.cell)} m",
             expected=f"at most {MOST_CELLS} along a side",
             action="check the unit of its vertices",
         )
-    box = Box(lattice.corner + first * lattice.cell, size * lattice.cell)
+    box = Box(first, size)
     if parts is None:
-        return Block(occupy(mesh, box, int(size), conservative=conservative), first.astype(np.int64))
-    labels = label_parts(mesh, parts, box, int(size), conservative=conservative)
+        return Block(occupy(counted, box, int(size), conservative=conservative), first.astype(np.int64))
+    labels = label_parts(counted, parts, box, int(size), conservative=conservative)
     return Block(labels, first.astype(np.int64))

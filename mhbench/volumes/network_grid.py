@@ -93,18 +93,17 @@ def place_in_grid(
     return grid, Placement(first - [_rounded(max(excess, 0) / 2), 0, 0], scale)
 
 
-def grid_box(box: Box, resolution: int, placement: Placement, size: int = 128) -> Floats:
-    """The box (4,) of a grid in space: smallest x, y, z and the side in metres, by the true body's own box.
+def grid_in_space(box: Box, resolution: int, placement: Placement) -> tuple[Floats, float]:
+    """Where a grid lies by the true body's own box: smallest x, y, z (3,) and the side of a cell, metres.
 
     Args:
         box: the cube of the true body's volume (`voxelize`), axes x, y, z of the camera; the body must begin
             in its first cells, as conservative volumes do.
         resolution: cells along its side.
         placement: of the true body.
-        size: cells along a side of the grid.
     """
     cell = box.side / resolution / placement.scale
-    return np.array([*(box.corner - placement.first[::-1] * cell), size * cell])
+    return np.asarray(box.corner - placement.first[::-1] * cell), cell
 
 
 def _rounded(value: float) -> int:

@@ -282,8 +282,9 @@ def test_hdf5_of_other_programs(tmp_path):
 def with_volumes(table, **changes):
     people = table.person_count
     columns = {
-        "volume": np.random.default_rng(0).integers(0, 7, size=(people, 8, 8, 8), dtype=np.uint8),
-        "volume_box": np.tile([0.0, -1.0, 4.0, 1.8], (people, 1)),
+        "volume": np.random.default_rng(0).integers(0, 7, size=(people, 4, 8, 6), dtype=np.uint8),
+        "volume_corner": np.tile([0.0, -1.0, 4.0], (people, 1)),
+        "volume_cell": np.full((people, 3), 0.02),
     }
     return dataclasses.replace(table, persons={**table.persons, **columns, **changes})
 
@@ -291,7 +292,7 @@ def with_volumes(table, **changes):
 def test_volumes_go_into_the_hdf5_form_only(full_table, tmp_path):
     table = with_volumes(full_table)
     again = read_predictions(write_predictions(table, tmp_path / "p.h5"))
-    for name in ("volume", "volume_box"):
+    for name in ("volume", "volume_corner", "volume_cell"):
         np.testing.assert_array_equal(again.persons[name], table.persons[name])
     with pytest.raises(OutputError, match="cannot hold volumes"):
         write_predictions(table, tmp_path / "p.json")
@@ -300,10 +301,10 @@ def test_volumes_go_into_the_hdf5_form_only(full_table, tmp_path):
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (lambda persons: persons.pop("volume_box"), "/persons/volume_box is missing"),
+        (lambda persons: persons.pop("volume_cell"), "/persons/volume_cell is missing"),
         (lambda persons: persons["volume"].__setitem__((0, 0), 9), "/persons/volume holds 9"),
-        (lambda persons: persons["volume_box"].__setitem__((0, 3), 0), r"volume_box\[0\] has a side of 0"),
-        (lambda persons: persons["volume_box"].__setitem__((0, 3), -1), "has a side of -1"),
+        (lambda persons: persons["volume_cell"].__setitem__((0, 1), 0), r"volume_cell\[0\] is"),
+        (lambda persons: persons["volume_cell"].__setitem__((0, 2), -1), r"volume_cell\[0\] is"),
     ],
 )
 def test_volumes_with_faults_are_refused(full_table, tmp_path, edit, said):

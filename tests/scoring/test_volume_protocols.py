@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from people_tables import changed, prediction_table, scored, truth_table, values
 
 from mhbench.errors import PredictionError
+from mhbench.predictions import read_predictions
 from mhbench.predictions.table import PredictionTable
 from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.scoring.volume_samples import LANDMARK_FILE
@@ -19,6 +21,8 @@ from mhbench.synthetic.body_model import write_body_models
 from mhbench.synthetic.smpl_body import pose as posed
 from mhbench.volumes import (
     PARTS,
+    Lattice,
+    block_of,
     depth_maps,
     lattice_of,
     mask_to_text,
@@ -103,7 +107,7 @@ def test_a_body_moved_by_whole_cells_shares_what_the_moved_cells_share(models):
     moved = []
     pooled = np.zeros(2)
     for mesh in true_meshes(table):
-        cell = lattice_of(mesh, FACES, CELLS).cell
+        cell = lattice_of(mesh, FACES, CELLS).cell[2]
         moved.append(mesh + [0, 0, steps * cell])
         here = np.pad(voxelize(mesh, FACES, CELLS, conservative=True)[0], ((0, 0), (0, 0), (0, steps)))
         there = np.roll(here, steps, axis=2)
@@ -124,7 +128,7 @@ def test_a_body_moved_by_whole_cells_shares_what_the_moved_cells_share(models):
     averaged = with_options(COARSE, {"averaging": "samples"})
     side = values(scored(averaged, table, given, bodies=models), averaged)["silhouette_iou.side"]
     assert side == pytest.approx(100 * np.mean(expected["silhouette_iou.side"]), abs=0.3)
-    cells = [lattice_of(mesh, FACES, CELLS).cell for mesh in true_meshes(table)]
+    cells = [lattice_of(mesh, FACES, CELLS).cell[2] for mesh in true_meshes(table)]
     assert numbers["surface_error"] == pytest.approx(1000 * steps * np.mean(cells), abs=1e-3)
     assert "mpjpe" not in numbers
 
@@ -147,7 +151,7 @@ def test_bodies_far_apart_share_nothing_and_cost_nothing(models):
     )
     assert behind["voxel_iou"] == 0
     assert behind["silhouette_iou.front"] > 90
-    with pytest.raises(PredictionError, match=r"a body of .* m has \d+ cells"):
+    with pytest.raises(PredictionError, match=r"a body has \d+ cells"):
         scored(COARSE, table, meshes(table, true_meshes(table) * 1000), bodies=models)
 
 
@@ -182,8 +186,14 @@ def test_the_best_score_is_taken(models):
 
 
 def volumes(table, labels, boxes):
+    """Cubes of labels (Z, Y, X) in boxes x, y, z, side."""
     ids = table.frames["id"][: len(labels)]
-    persons = {"volume": np.asarray(labels, dtype=np.uint8), "volume_box": np.asarray(boxes, dtype=float)}
+    boxes = np.asarray(boxes, dtype=float)
+    persons = {
+        "volume": np.asarray(labels, dtype=np.uint8),
+        "volume_corner": boxes[:, :3],
+        "volume_cell": np.repeat(boxes[:, 3:] / np.shape(labels)[1], 3, axis=1),
+    }
     start = np.arange(len(labels) + 1)
     return PredictionTable(
         dataset=table.dataset, frame_ids=ids, person_start=start, persons=persons, space="camera"
@@ -209,6 +219,29 @@ def test_volumes_in_a_box_of_their_own(models):
     doubled = [[*corner, 2 * side] for *corner, side in boxes]
     numbers = values(scored(COARSE, table, volumes(table, wide, doubled), bodies=models), COARSE)
     assert numbers["voxel_iou"] == 100
+
+
+def test_a_file_of_volumes_is_scored_as_it_is(models, tmp_path):
+    table = surreal(betas_of(2))
+    cell = np.array([0.05, 0.07, 0.06])
+    blocks = [block_of(mesh, FACES, Lattice(mesh.min(axis=0), cell)) for mesh in true_meshes(table)]
+    corners = np.array([mesh.min(axis=0) for mesh in true_meshes(table)])
+    side = max(len(block.cells) for block in blocks)
+    stored = np.zeros((2, side, side, side), dtype=np.float32)
+    for values_, block in zip(stored, blocks, strict=True):
+        # published volumes run against the camera's z; any confidence from 0.5 on is occupied
+        x, y, z = block.cells.shape
+        values_.transpose()[:x, :y, :z] = 0.5 * block.cells
+    with h5py.File(tmp_path / "volumes.h5", "w") as file:
+        file.attrs.update(format="mhbench-volumes/1", dataset="surreal", axes="-z y x", model="net")
+        file["frame"] = [str(one) for one in table.frames["id"][::-1]]
+        file["volumes"] = stored[::-1, ::-1]
+        file["corner"] = corners[::-1]
+        file["cell"] = np.tile(cell, (2, 1))
+    given = read_predictions(tmp_path / "volumes.h5")
+    assert given.model == "net"
+    numbers = values(scored(COARSE, table, given, bodies=models), COARSE)
+    assert numbers == {"voxel_iou": 100, "silhouette_iou.front": 100, "silhouette_iou.side": 100}
 
 
 def test_parts_by_hand(models):

@@ -14,6 +14,7 @@ from mhbench.synthetic import body
 from mhbench.volumes import (
     PARTS,
     SEGMENT_PARTS,
+    Lattice,
     block_of,
     lattice_of,
     mask_to_text,
@@ -32,7 +33,7 @@ def test_a_body_on_its_own_lattice_is_its_volume(conservative):
     volume, cube = voxelize(figure.template, figure.triangles, 32, conservative=conservative)
     assert block.offset.tolist() == [0, 0, 0]
     np.testing.assert_array_equal(block.cells, volume)
-    assert lattice.cell == cube.side / 32
+    assert set(lattice.cell) == {cube.side / 32}
 
 
 @given(st.tuples(*[st.integers(-40, 40)] * 3))
@@ -54,8 +55,19 @@ def test_a_larger_body_keeps_the_cells():
     assert block.cells.shape == (16, 16, 16)
     assert block.cells.all()
     assert block.offset.tolist() == [-4, -4, -4]
-    with pytest.raises(UsageError, match="a body of 1e"):
+    with pytest.raises(UsageError, match="a body has 8000 cells"):
         block_of(small * 1e3, faces, lattice)
+
+
+def test_cells_need_not_be_cubes():
+    vertices, faces = sphere(splits=3)
+    sides = np.array([0.1, 0.05, 0.2])
+    block = block_of(vertices, faces, Lattice(np.full(3, -1.0), sides), conservative=False)
+    x, y, z = np.meshgrid(*((np.arange(n) + 0.5) for n in block.cells.shape), indexing="ij")
+    centres = np.stack([x, y, z], axis=-1) * sides - 1
+    inside = np.linalg.norm(centres, axis=-1)
+    assert block.cells[inside < 0.97].all()
+    assert not block.cells[inside > 1].any()
 
 
 def test_parts_share_a_ring_of_triangles():

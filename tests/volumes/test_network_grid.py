@@ -8,7 +8,7 @@ import pytest
 from mhbench.errors import UsageError
 from mhbench.metrics import voxel_iou
 from mhbench.synthetic import body
-from mhbench.volumes import Box, grid_box, place_in_grid, voxelize
+from mhbench.volumes import Box, grid_in_space, place_in_grid, voxelize
 from mhbench.volumes.meshes import checked_mesh
 from mhbench.volumes.occupancy import occupy
 
@@ -67,10 +67,10 @@ def test_the_box_of_a_grid_is_where_the_body_is():
     mask = np.zeros((128, 128), dtype=bool)
     mask[20 : 20 + front.shape[0], 30 : 30 + front.shape[1]] = front
     grid, placement = place_in_grid(cropped, mask)
-    found = grid_box(box, 64, placement)
+    corner, cell = grid_in_space(box, 64, placement)
 
     def overlap(move):
-        there = Box(found[:3] + move, float(found[3]))
+        there = Box(corner + move, 128 * cell)
         again = occupy(checked_mesh(upright, faces), there, 128, conservative=True).transpose()
         return voxel_iou(grid[None] > 0, again[None])[0]
 
