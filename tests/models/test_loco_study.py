@@ -1,0 +1,64 @@
+"""`reports/loco/train.py`, every stage for a moment: rows, page and pictures, and that it goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+STUDY = Path(__file__).parents[2] / "reports" / "loco"
+MODULES = ("train", "recipes", "scores", "page")
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """The script, with one step per training."""
+    monkeypatch.syspath_prepend(STUDY)
+    for name in MODULES:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import recipes
+    import train
+
+    def short(stage):
+        widths = {"sigma_start": "2.0"} if stage.model == "loco-vha" else {}
+        narrow = {"width": "0.03125"} if "width" in stage.changes else {}
+        once = {"epoch_steps": "1", "validate_every": "1", "crowds.validation": "1"}
+        return replace(stage, changes=stage.changes | once | widths | narrow)
+
+    size = recipes.SIZES["toy"]
+    monkeypatch.setitem(
+        recipes.SIZES, "toy", replace(size, stages=[short(stage) for stage in size.stages], test=1)
+    )
+    threads = torch.get_num_threads()
+    yield train
+    torch.set_num_threads(threads)
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.slow
+def test_every_stage_makes_a_row_once(study, tmp_path, monkeypatch, capsys):
+    words = ["train.py", "--size", "toy", "--minutes", "1e-6", "--device", "cpu"]
+    words += ["--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", words)
+    study.main()
+    rows = json.loads((tmp_path / "out" / "toy.json").read_bytes())["rows"]
+    assert [row["stage"] for row in rows] == [
+        "vha1", "vha2", "vha3", "refiner", "predictor2", "uncompressed",
+        "vha2-panoptic", "vha2-human36m", "vha3-panoptic", "vha3-human36m",
+    ]  # fmt: skip
+    assert all(row["steps"] == 1 and row["minutes"] > 0 for row in rows)
+    assert {"precision.joint@0.4m", "f1.joint@1.2m+"} <= set(rows[4]["metrics"])
+    page = (tmp_path / "out" / "toy.md").read_text()
+    assert "56.5 / 90.3 / 92.9" in page
+    assert "50.82 / 64.76 / 70.44" in page
+    assert page.count("\n| ") == 2 + 7 + 4
+    assert len((tmp_path / "out" / "toy.csv").read_text().splitlines()) == 1 + 7 * 3 + 2 + 2 * 18
+    assert (tmp_path / "out" / "toy-people.png").stat().st_size > 10_000
+    capsys.readouterr()
+    study.main()
+    assert "minutes" not in capsys.readouterr().out
