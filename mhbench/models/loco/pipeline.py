@@ -38,8 +38,8 @@ class Loco:
     Peaks, association and refinement follow the rules of the published JTA table. Without a refiner among the
     weights, people stay as they were associated (the paper's "LoCO" without "+").
 
-    Half precision costs peaks: where two neighbouring voxels become equal, the strict rule takes neither. With a
-    toy autoencoder 8 % of the peaks of fp32 were missing in bf16, 2 % in fp16, which has more digits.
+    Half precision costs peaks: where two neighbouring voxels become equal, the strict rule takes none. With
+    a toy autoencoder 8 % of the peaks of fp32 were missing in bf16, 2 % in fp16, which has more digits.
 
     Args:
         setup: weights are one or several files or folders with the autoencoder, the code predictor and,
