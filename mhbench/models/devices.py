@@ -8,6 +8,7 @@ import torch
 
 from mhbench.errors import UsageError
 
+KINDS: Final = ("cpu", "cuda", "mps")
 DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
@@ -22,11 +23,9 @@ def chosen_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(
-            f"there is no kind of device {name!r}",
-            expected="auto, cpu, cuda, cuda:1, mps",
-            action="choose one",
-        ) from error
+        raise _unknown(name) from error
+    if device.type not in KINDS:  # torch knows others, such as meta, on which nothing is computed
+        raise _unknown(name)
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device.type == "cuda" and (device.index or 0) >= count:
         raise UsageError(
@@ -37,6 +36,12 @@ def chosen_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UsageError("the device mps was asked for, but torch does not see it", action="use --device cpu")
     return device
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(
+        f"there is no kind of device {name!r}", expected="auto, cpu, cuda, cuda:1, mps", action="choose one"
+    )
 
 
 def chosen_dtype(name: str) -> torch.dtype:

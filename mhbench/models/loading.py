@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mhbench.errors import PredictionError, UsageError
+from mhbench.errors import MhbenchError, PredictionError, UsageError
 from mhbench.models.protocol import Network
 from mhbench.skeletons import skeleton
 
@@ -34,10 +35,18 @@ def make_network(name: str, setup: Setup) -> Network:
 
     Raises:
         UsageError: there is no such name, module or class.
-        PredictionError: it is no network: it lacks `skeleton` or `predict`.
+        PredictionError: it is no network: it lacks `skeleton` or `predict`, or it cannot be imported or built.
         MhbenchError: what its own constructor raises.
     """
-    network = _maker(name)(setup)
+    try:
+        network = _maker(name)(setup)
+    except MhbenchError:
+        raise
+    except Exception as error:
+        if name in BUILT_IN:
+            raise
+        # a user's code is at fault, and not this program
+        raise _not_built(name, error) from error
     if not isinstance(network, Network):
         lacking = next(one for one in ("skeleton", "predict") if not hasattr(network, one))
         raise PredictionError(
@@ -72,6 +81,16 @@ def _maker(name: str) -> Maker:
             action="check the spelling",
         )
     return _imported(target)
+
+
+def _not_built(name: str, error: Exception) -> PredictionError:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return PredictionError(
+        f"{name} could not be imported and built: {type(error).__name__}: {error}"
+        f" ({place.filename}, line {place.lineno})",
+        expected="a class whose constructor takes one Setup",
+        action="correct it; docs/own_model.md has a complete example",
+    )
 
 
 def _imported(target: str) -> Maker:

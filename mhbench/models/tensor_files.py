@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".tar", ".bin")
 _METADATA: Final = "mhbench"
+_PARALLEL: Final = "module."  # what torch's DataParallel puts before every name
 _NESTED: Final = ("model", "state_dict", "model_state_dict")
 
 
@@ -67,7 +68,10 @@ def _plain(path: Path, content: object) -> Tensors:
             expected="a state dict, itself or under one of: " + ", ".join(_NESTED),
             action="save model.state_dict()",
         )
-    return {str(name).removeprefix("module."): tensor for name, tensor in content.items()}
+    names = [str(name) for name in content]
+    if all(name.startswith(_PARALLEL) for name in names):
+        names = [name.removeprefix(_PARALLEL) for name in names]
+    return dict(zip(names, content.values(), strict=True))
 
 
 def _read_safetensors(path: Path) -> tuple[Tensors, msgspec.Raw | None]:

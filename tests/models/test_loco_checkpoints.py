@@ -18,6 +18,7 @@ from mhbench.models.loco.checkpoints import (
 from mhbench.models.loco.inception import Inception
 from mhbench.models.loco.predictor import Predictor
 from mhbench.models.loco.refiner import Refiner
+from mhbench.models.tensor_files import read_tensors
 
 SMALL = GridConfig(depth_bins=16, depth_max=8.0)
 
@@ -54,6 +55,12 @@ def test_public_files_are_known_by_keys_and_shapes(tmp_path, level):
     assert (loaded.config.level, loaded.config.grid.depth_bins) == (level, 316)
     assert loaded.config.grid == GridConfig()
     assert same(loaded.network, network)
+
+
+def test_only_what_data_parallel_put_before_all_names_is_taken_off(tmp_path):
+    for given, names in ((["module.a", "module.b"], ["a", "b"]), (["module.a", "a"], ["module.a", "a"])):
+        torch.save(dict.fromkeys(given, torch.ones(1)), tmp_path / "a.pth")
+        assert list(read_tensors(tmp_path / "a.pth")[0]) == names
 
 
 def test_a_folder_holds_one_of_each(tmp_path):

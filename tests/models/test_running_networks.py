@@ -335,9 +335,15 @@ class NoPeople(Echo):
         return [None for _ in frames]
 
 
+class Unbuilt(Echo):
+    def __init__(self, setup):
+        raise ValueError(f"{len(setup.weights)} files")
+
+
 @pytest.mark.parametrize(
     ("network", "what"),
     [
+        (Unbuilt, r"could not be imported and built: ValueError: 0 files \(.*test_running_networks.py, line"),
         (Failing, "Failing failed on the frames from walk0/0/0000 on: AttributeError"),
         (Few, "3 results for 4 frames"),
         (NoPeople, "a NoneType"),
@@ -368,7 +374,8 @@ def test_models_that_are_not_there_say_what_is(toy, tmp_path, model, what):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 @pytest.mark.parametrize(
-    ("device", "what"), [("cuda", "torch sees no GPUs"), ("toaster", "no kind of device")]
+    ("device", "what"),
+    [("cuda", "torch sees no GPUs"), ("toaster", "no kind of device"), ("meta", "no kind of device")],
 )
 def test_a_device_that_is_not_there_is_refused(module, toy, tmp_path, device, what):
     with pytest.raises(UsageError, match=what):
