@@ -35,7 +35,7 @@ def make_network(name: str, setup: Setup) -> Network:
 
     Raises:
         UsageError: there is no such name, module or class.
-        PredictionError: it is no network: it lacks `skeleton` or `predict`, or it cannot be imported or built.
+        PredictionError: it lacks `skeleton` or `predict`, or cannot be imported or built.
         MhbenchError: what its own constructor raises.
     """
     try:
