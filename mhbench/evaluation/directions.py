@@ -7,7 +7,7 @@ from typing import Final
 LOWER: Final = frozenset(
     [
         *("mpjpe", "mpjpe_abs", "pmpjpe", "n_mpjpe", "mpjve", "accel", "pve", "mpjae", "pmpjae"),
-        *("nmve", "nmje", "surface_error", "landmark_error", "collisions"),
+        *("nmve", "nmje", "surface_error", "landmark_error", "collisions", "depth_reversed"),
     ]
 )
 

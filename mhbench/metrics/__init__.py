@@ -31,6 +31,7 @@ _HOME: Final = {
     "detection_scores": "detection",
     "pcdr": "depth_ordering",
     "depth_order": "depth_ordering",
+    "reversed_neighbours": "depth_ordering",
     "collisions": "interpenetration",
     "voxel_iou": "volume_scores",
     "packed_iou": "volume_scores",

@@ -1,7 +1,8 @@
 """Who stands before whom: pairs of people whose depth order is right.
 
 `depth_order` is this project's rule: the papers that report such a share publish none. `smap_depth_order` is
-that of SMAP's evaluation on MuPoTS (revision 4fe5ab1d), `pcdr` that of Relative Human (revision 14cb1e0f).
+that of SMAP's evaluation on MuPoTS (revision 4fe5ab1d), `reversed_neighbours` that of its evaluation on
+Panoptic, `pcdr` that of Relative Human (revision 14cb1e0f).
 """
 
 from __future__ import annotations
@@ -62,6 +63,21 @@ def smap_depth_order(
     true, predicted = _differences(target_z, predicted_z)
     close = (np.abs(true) < tolerance) & (np.abs(predicted) < tolerance)
     return int(np.sum((true * predicted > 0) | close)), true.size
+
+
+def reversed_neighbours(target_z: npt.ArrayLike, predicted_z: npt.ArrayLike) -> tuple[int, int]:
+    """Count neighbours in the list whose order in depth is reversed, as SMAP does on Panoptic.
+
+    Args:
+        target_z: (P,) camera z of the true people of one frame, in the order of the data set, m.
+        predicted_z: (P,) camera z of the predictions they met, m.
+
+    Returns:
+        reversed neighbours, neighbours. Equal and NaN depths are not reversed.
+    """
+    target, predicted = np.asarray(target_z, dtype=np.float64), np.asarray(predicted_z, dtype=np.float64)
+    check_shape("predicted_z", predicted, "P", check_shape("target_z", target, "P"))
+    return int(np.sum(np.diff(target) * np.diff(predicted) < 0)), max(target.size - 1, 0)
 
 
 @dataclass(frozen=True)

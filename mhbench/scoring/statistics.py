@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from mhbench.errors import ManifestError
-from mhbench.metrics.depth_ordering import smap_depth_order
+from mhbench.metrics.depth_ordering import reversed_neighbours, smap_depth_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
     JointRows = Callable[[], tuple[Floats, Flags]]
 
-COUNTING: Final = ("precision", "recall", "f1", "depth_order")
+COUNTING: Final = ("precision", "recall", "f1", "depth_order", "depth_reversed")
 OWN_ERRORS: Final = ("mpjpe_abs", "pmpjpe", "n_mpjpe", "accel", "pve", "mpjae", "pmpjae")
 BODY_ERRORS: Final = ("pve", "mpjae", "pmpjae")
 UNMATCHED_DEPTH_M: Final = 100.0
@@ -108,7 +108,7 @@ def error_name(rule: MetricRule) -> str:
 def needs_root(rule: MetricRule) -> bool:
     """Whether a metric is measured from the root of the people."""
     rooted = error_name(rule) in {"mpjpe", "n_mpjpe", "accel"}
-    return rooted or rule.name.startswith("depth_order")
+    return rooted or rule.name.startswith(("depth_order", "depth_reversed"))
 
 
 def ratio(scale: float) -> Callable[[Floats], Floats]:
@@ -261,10 +261,13 @@ def _detection(rule: MetricRule, name: re.Match[str], records: Records, protocol
 
 
 def _depth_order(rule: MetricRule, name: re.Match[str], records: Records, protocol: Protocol) -> Statistic:
-    """SMAP's share of pairs of people in the right order of depth."""
-    if name["what"] != "smap":
+    """SMAP's share of pairs of people in the right order of depth, or of reversed neighbours."""
+    count = {("depth_order", "smap"): smap_depth_order, ("depth_reversed", "neighbours"): reversed_neighbours}
+    counted = count.get((name["family"], name["what"]))
+    if counted is None:
         raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}", expected="depth_order.smap"
+            f"{protocol.name}: no metric is called {rule.name!r}",
+            expected="depth_order.smap or depth_reversed.neighbours",
         )
     chosen = np.flatnonzero(records.matched if rule.people == "matched" else records.truth >= 0)
     frame, depth = records.frame[chosen], records.root_depth[chosen]
@@ -274,7 +277,7 @@ def _depth_order(rule: MetricRule, name: re.Match[str], records: Records, protoc
     edges = np.searchsorted(frame, np.arange(records.frame_count + 1))
     for one in np.flatnonzero(np.diff(edges) > 1).tolist():
         people = slice(edges[one], edges[one + 1])
-        counts[one] = smap_depth_order(depth[people, 0], predicted[people])
+        counts[one] = counted(depth[people, 0], predicted[people])
     return Statistic(rule.name, "%", np.arange(records.frame_count), counts, ratio(100.0))
 
 
@@ -309,6 +312,7 @@ _FAMILIES = {
     "mpjae": _mean_error,
     "pmpjae": _mean_error,
     "depth_order": _depth_order,
+    "depth_reversed": _depth_order,
     "precision": _detection,
     "recall": _detection,
     "f1": _detection,

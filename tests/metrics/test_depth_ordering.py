@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mhbench.errors import ShapeError
 from mhbench.matching import greedy_2d
-from mhbench.metrics import depth_order, mupots_pck, pcdr
+from mhbench.metrics import depth_order, mupots_pck, pcdr, reversed_neighbours
 from mhbench.metrics.depth_ordering import AGES, PcdrCounts, smap_depth_order
 from mhbench.metrics.detection import detection_scores
 from mhbench.metrics.mupots import PELVIS
@@ -141,3 +141,10 @@ def test_counts_add_up_in_any_order():
     parts = [pcdr([0, 1], [1.0, depth], [0, 1], ages=[0, 1]) for depth in (0.5, 2.0, 3.0)]
     sums = {str(first + second + third) for first, second, third in itertools.permutations(parts)}
     assert len(sums) == 1
+
+
+def test_reversed_neighbours_by_hand():
+    # of the three neighbours the middle two are reversed, the last one is a tie of the predictions
+    assert reversed_neighbours([1.0, 2.0, 3.0, 4.0], [1.0, 3.0, 2.0, 2.0]) == (1, 3)
+    assert reversed_neighbours([1.0, 2.0, 3.0], [1.0, np.nan, 0.0]) == (0, 2)
+    assert reversed_neighbours([1.0], [2.0]) == reversed_neighbours([], []) == (0, 0)

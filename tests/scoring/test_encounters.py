@@ -160,6 +160,19 @@ def test_pixels_beyond_the_limit_never_meet():
         assert scored(smap, table, given).counts.matched == matched
 
 
+def test_reversed_neighbours_are_those_of_matched_people():
+    """Four people in a row, the third of whom is missed: his neighbours are neighbours."""
+    smap = load_protocol("panoptic/smap")
+    depths, found = [3.0, 4.0, 5.0, 6.0], [5.0, 4.0, None, 6.0]
+    pixels = np.arange(4)[:, None, None] * 300.0 + np.zeros((4, 15, 2))
+    people = [pose(15) + [0, 0, depth] for depth in depths]
+    table = truth_table("panoptic", "panoptic_15", [people], joints2d=np.float32(pixels))
+    hit = [0, 1, 3]
+    given = [people[n] + [0, 0, found[n] - depths[n]] for n in hit]
+    result = scored(smap, table, prediction_table(table, "panoptic_15", [given], joints2d=pixels[hit]))
+    assert result.measures["depth_reversed.neighbours"].parts.tolist() == [[1, 2]]
+
+
 def test_people_without_the_joint_that_must_be_labelled_do_not_count():
     smap = load_protocol("panoptic/smap")
     truth = pose(15)
