@@ -1,7 +1,7 @@
 """Volumes to be fitted, from either file that holds them: `mhbench-volumes/1`, or predictions with volumes.
 
-Predictions hold labels in a cube of their own (`volume` and `volume_box`, see `table`): every cell with a
-label is occupied. The other form knows probabilities, and true volumes for an oracle.
+Predictions hold labels (`volume`, `volume_corner`, `volume_cell`, see `table`): every cell with a label is
+occupied. The other form knows probabilities, and true volumes for an oracle.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import h5py
 
 _MM: Final = 1000.0
+_COLUMNS: Final = ("volume", "volume_corner", "volume_cell")
 
 
 def holds_predictions(path: Path) -> bool:
@@ -54,10 +55,11 @@ def header_of(path: Path) -> VolumeHeader:
         return read_volume_header(path)
     with opened(path) as file:
         words = {name: attribute(file, name) for name in file.attrs}
-        if "persons/volume" not in file or "persons/volume_box" not in file or words.get("space") != "camera":
+        placed = all(f"persons/{name}" in file for name in _COLUMNS) and words.get("space") == "camera"
+        if not placed:
             raise PredictionError(
                 f"{path}: there are no volumes with a place in the camera's space",
-                expected="/persons/volume and /persons/volume_box, and the attribute space 'camera'",
+                expected=f"/persons/{', '.join(_COLUMNS)}, and the attribute space 'camera'",
                 action="write them, or the volumes as mhbench-volumes/1",
             )
         counts = np.diff(file["frames/person_start"][()])
@@ -84,12 +86,13 @@ def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
     with opened(path) as file:
         scale = 1 / _MM if attribute(file, "units") == "mm" else 1.0
         labels = file["persons/volume"][number]
-        box = scale * np.asarray(file["persons/volume_box"][number], dtype=np.float64)
-        if not np.isfinite(box).all() or box[3] <= 0:
+        places = [np.asarray(file[f"persons/{name}"][number], dtype=np.float64) for name in _COLUMNS[1:]]
+        grid = VolumeGrid(*(scale * place for place in places))
+        if not (np.isfinite(grid.corner).all() and np.isfinite(grid.cell).all() and (grid.cell > 0).all()):
             raise InputError(
-                f"{path}: /persons/volume_box[{number}] is no box",
-                expected="smallest x, y, z and a side",
-                action="leave the person out, or write the box",
+                f"{path}: the volume of person {number} lies nowhere",
+                expected="a corner, and sides of a cell above 0",
+                action="leave the person out, or write them",
             )
         joints = None
         if header.skeleton is not None:
@@ -98,10 +101,9 @@ def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
                 raise _damaged(path, "persons/joints3d", joints.shape)
         if labels.ndim != 3 or not labels.size:
             raise _damaged(path, "persons/volume", labels.shape)
-        cells = np.array(labels.shape[::-1])
         gender = _texts(file, "gender", number + 1)[number]
         occupied = (labels.transpose() > 0).astype(np.float32)
-        return VolumeItem(occupied, VolumeGrid(box[:3], box[3] / cells), None, joints, gender)
+        return VolumeItem(occupied, grid, None, joints, gender)
 
 
 def _texts(file: h5py.File, name: str, count: int) -> tuple[str, ...]:
@@ -112,6 +114,6 @@ def _texts(file: h5py.File, name: str, count: int) -> tuple[str, ...]:
 def _damaged(path: Path, name: str, shape: tuple[Any, ...]) -> InputError:
     return InputError(
         f"{path}: /{name} has the shape {shape} for one person",
-        expected="a cube of labels, and the joints of the skeleton",
+        expected="labels (D, H, W), and the joints of the skeleton",
         action="`mhbench validate` says what is wrong with the file",
     )

@@ -213,18 +213,20 @@ def test_a_stopped_run_goes_on_and_a_bad_volume_is_listed(people, smpl, tmp_path
 
 
 def test_predictions_with_volumes_get_their_bodies(people, smpl, tmp_path):
-    labels, boxes = [], []
+    labels, corners, cells = [], [], []
     for mesh, transl in zip(people["mesh"], people["transl"], strict=True):
         volume, box = voxelize(mesh, people["faces"], CELLS)
         labels.append(2 * volume.transpose().astype(np.uint8))
-        boxes.append([*(box.corner + transl), box.side])
+        corners.append(box.corner + transl)
+        cells.append(np.full(3, box.side / CELLS))
     given = PredictionTable(
         dataset="3dpw",
         frame_ids=np.array(["a/0/0", "a/0/1"]),
         person_start=np.array([0, 2, 3]),
         persons={
             "volume": np.stack(labels),
-            "volume_box": np.array(boxes),
+            "volume_corner": np.array(corners),
+            "volume_cell": np.array(cells),
             "joints3d": people["joints"] + people["transl"][:, None],
         },
         skeleton="smpl_24",
@@ -247,7 +249,7 @@ def test_predictions_with_volumes_get_their_bodies(people, smpl, tmp_path):
     assert list(report.failures) == ["a/0/0, volume 1"]
     partly = read_predictions(tmp_path / "out.json").persons
     assert np.isnan(partly["smpl_pose"]).all(axis=1).tolist() == [False, True, False]
-    assert not {"volume", "volume_box", "vertices"} & set(partly)
+    assert not {"volume", "volume_corner", "volume_cell", "vertices"} & set(partly)
     outside = replace(given, space="world", frame_ids=np.array(["a/world/0", "a/world/1"]))
     write_predictions(outside, tmp_path / "world.h5")
     with pytest.raises(PredictionError, match="no volumes with a place"):
