@@ -79,7 +79,8 @@ def _small_png(path: Path) -> bytes:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > _LARGEST_PIXELS:
                 raise InputError(f"{path} has {image.width} x {image.height} pixels", expected="a drawing")
-            small = image.convert("RGB").quantize(COLOURS)
+            # the rule that keeps thin coloured lines, which are few pixels, in their colours
+            small = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise InputError(f"{path}: {error}", expected="a PNG that a report wrote") from error
     buffer = io.BytesIO()

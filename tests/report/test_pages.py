@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -211,3 +212,9 @@ class TestInABrowser:
         assert browser.run(
             "[...document.querySelectorAll('nav a')].every(one => document.querySelector(one.hash))"
         )
+
+
+def test_the_documentation_names_the_figures_that_there_are(report, comparison):
+    text = (Path(__file__).parents[2] / "docs" / "report.md").read_text()
+    for name in names(report) | names(comparison):
+        assert f"`{name}`" in text or f"`-{name.rpartition('-')[2]}`" in text, name
