@@ -6,13 +6,13 @@ or code it comes from. None of these numbers is ever ranked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
 from mhbench.errors import MhbenchError
+from mhbench.evaluation.audit_table import Audit, AuditRow, MistakeRow
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.perturbations import PERTURBATIONS
 from mhbench.evaluation.rescoring import Rescorer
@@ -60,67 +60,6 @@ class _Conventions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The manifest."""
 
     convention: tuple[Convention, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRow:
-    """One number under one convention.
-
-    Attributes:
-        axis, value, source: which convention, and whose.
-        metric, unit: what is measured.
-        number: the value; None = nothing was counted.
-        difference: to the chosen protocol's own value of the same kind; None where it has none.
-        chosen: the convention is the chosen protocol's own.
-    """
-
-    axis: str
-    value: str
-    source: str
-    metric: str
-    unit: str
-    number: float | None
-    difference: float | None
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MistakeRow:
-    """How the predictions score with a mistake undone: their error, missed people counted in."""
-
-    name: str
-    error: float
-    suspicion: str
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """All rows. Prints as two tables and the warnings.
-
-    Attributes:
-        protocol: the chosen one, with its version.
-        chosen: its own numbers: metric -> (value, unit).
-        rows: the conventions, by axis.
-        impossible: conventions that cannot be applied here, and why.
-        error: the error by which mistakes are judged, of the predictions as they are.
-        judged_by: its metric and unit, and what is added.
-        mistakes: the predictions with each mistake undone.
-        contamination: what the training data share with the tested frames, and rules they break.
-        warnings: mistakes that were probably made.
-    """
-
-    protocol: str
-    chosen: Mapping[str, tuple[float | None, str]]
-    rows: tuple[AuditRow, ...]
-    impossible: tuple[str, ...]
-    error: float
-    judged_by: str
-    mistakes: tuple[MistakeRow, ...]
-    contamination: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join([*_convention_lines(self), "", *_mistake_lines(self), *_warning_lines(self)])
 
 
 def audit(
@@ -293,47 +232,7 @@ def _badness(scored: Scored) -> tuple[float, str]:
     return (float(cost.mean()) if cost.size else MISSED_MM), words
 
 
-def _convention_lines(one: Audit) -> list[str]:
-    lines = [f"{one.protocol}, the chosen protocol"]
-    lines += [
-        f"  {name:<24}{'n/a' if value is None else format(value, '.2f'):>10} {unit}"
-        for name, (value, unit) in one.chosen.items()
-    ]
-    width = max((len(row.value) for row in one.rows), default=0) + 2
-    axis, last = "", ""
-    for row in one.rows:
-        if row.chosen and row.value == last:
-            continue  # its further metrics stand above
-        last = row.value
-        if row.axis != axis:
-            axis = row.axis
-            lines += ["", f"{axis:<{width + 2}}{'metric':<16}{'value':>10}{'change':>10}      from"]
-        number = "n/a" if row.number is None else f"{row.number:.2f}"
-        change = "" if row.difference is None else f"{row.difference:+.2f}"
-        mark = "*" if row.chosen else " "
-        lines.append(
-            f"{mark} {row.value:<{width}}{row.metric:<16}{number:>10}{change:>10} {row.unit:<4} {row.source}"
-        )
-    lines += ["", "* as the chosen protocol; change is to its own number"]
-    if one.impossible:
-        lines += ["not possible with these predictions:"]
-        lines += [f"  {text}" for text in one.impossible]
-    return lines
-
-
-def _mistake_lines(one: Audit) -> list[str]:
-    lines = [f"common mistakes undone ({one.judged_by})"]
-    lines.append(f"  {'as they are':<34}{one.error:>10.1f}")
-    return lines + [f"  {row.name:<34}{row.error:>10.1f}" for row in one.mistakes]
-
-
 def _contamination(protocol: Protocol, predictions: PredictionTable) -> tuple[str, ...]:
     rule, trained_on = protocol.training, predictions.trained_on
     broken = [f"trained on {name}, which the protocol forbids" for name in broken_rules(rule, trained_on)]
     return (*broken, *training_overlaps(rule, trained_on))
-
-
-def _warning_lines(one: Audit) -> list[str]:
-    lines = [f"warning: {warning}" for warning in one.warnings]
-    lines = ["", *lines] if lines else ["no mistake undone makes them better"]
-    return lines + [f"contamination: {words}" for words in one.contamination]

@@ -18,11 +18,11 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError, UnsafeInputError
-from mhbench.predictions.building import check_whole_joints
-from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT, HeaderCheck, IdCheck
+from mhbench.predictions.checking import POSE_SIZE, HeaderCheck, IdCheck
+from mhbench.predictions.column_checks import check_columns
 from mhbench.predictions.faults import typed_fault
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
-from mhbench.predictions.table import LOOSE_COLUMNS, PAYLOADS, PERSON_COLUMNS, PredictionTable
+from mhbench.predictions.table import LOOSE_COLUMNS, PERSON_COLUMNS, PredictionTable
 from mhbench.shards.layout import packed, put_attribute, unpacked
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from mhbench.frames import Column
 
 _FRAMES: Final = ("id", "person_start", "loose_start")
-_VOLUME: Final = ("volume", "volume_corner", "volume_cell")
-MOST_LABELS: Final = 6
 _KINDS: Final = {"u": "uint8 or bool", "i": "integers", "f": "numbers"}
 _CHUNK_BYTES: Final = 1024**2
 _GZIP_LEVEL: Final = 1
@@ -103,7 +101,7 @@ class _Reader:
                 expected=error.expected,
                 action="check how the file was written",
             ) from error
-        self._check_table(table)
+        check_columns(table, self.check)
         self.check.to_metres(table)
         return table
 
@@ -115,111 +113,6 @@ class _Reader:
                 path, kind = f"{group}/{name}", known[name].dtype
                 columns[name] = self._text(path) if kind == "U" else self._numbers(path, kind)
         return columns
-
-    def _check_table(self, table: PredictionTable) -> None:
-        """What the shapes of a PredictionTable cannot say."""
-        for name, column in table.persons.items():
-            if name in REQUIRED:
-                self.check.require(name, "/persons")
-            self._check_width(name, column)
-            if column.dtype.kind == "f" and np.isinf(column).any():
-                raise self.check.error(
-                    f"/persons/{name}", "holds an infinite number", expected="numbers or NaN"
-                )
-        if table.loose:
-            self.check.require("loose_joints", "/loose_joints")
-            self._check_loose(table.loose)
-        self._check_payload(table)
-        self._check_volumes(table)
-        self._check_identities(table)
-        check_whole_joints(table)
-
-    def _check_width(self, name: str, column: npt.NDArray[Any]) -> None:
-        header = self.check.header
-        wanted: dict[str, int] = {}
-        if PERSON_COLUMNS[name].row[:1] == ("J",):
-            wanted[name] = self.check.joint_count
-        if name == "rotations" and header.rotation_set is not None:
-            wanted[name] = ROTATION_COUNT[header.rotation_set]
-        if name == "smpl_pose":
-            if self.body_model is None:
-                raise self.check.error(
-                    "attribute body_model", "is missing", expected=f"one of {', '.join(POSE_SIZE)}"
-                )
-            wanted[name] = POSE_SIZE[self.body_model]
-        if name in wanted and column.shape[1] != wanted[name]:
-            of = (
-                header.skeleton if "J" in PERSON_COLUMNS[name].row else header.rotation_set or self.body_model
-            )
-            raise self.check.error(
-                f"/persons/{name}",
-                f"has {column.shape[1]} entries a person",
-                expected=f"{wanted[name]}, as {of} has",
-                action="declare what the columns hold, or write NaN where nothing is predicted",
-            )
-
-    def _check_loose(self, loose: Mapping[str, npt.NDArray[Any]]) -> None:
-        joint = loose["joint"]
-        if joint.size and not (joint.min() >= 0 and joint.max() < self.check.joint_count):
-            raise self.check.error(
-                "/loose_joints/joint",
-                "holds an index that is no joint",
-                expected=f"0 to {self.check.joint_count - 1} of {self.check.header.skeleton}",
-            )
-        if not np.isfinite(loose["position"]).all():
-            raise self.check.error("/loose_joints/position", "is not finite", expected="numbers")
-
-    def _check_payload(self, table: PredictionTable) -> None:
-        given = [name for name in PAYLOADS if name in table.persons]
-        if table.person_count and not given:
-            raise self.check.error(
-                "/persons", "predicts nothing", expected=f"at least one of {', '.join(PAYLOADS)}"
-            )
-
-    def _check_volumes(self, table: PredictionTable) -> None:
-        columns = table.persons
-        given = [name for name in _VOLUME if name in columns]
-        if given and len(given) < len(_VOLUME):
-            lacking = next(name for name in _VOLUME if name not in given)
-            raise self.check.error(
-                f"/persons/{lacking}", "is missing", expected=f"all of {', '.join(_VOLUME)}, or none"
-            )
-        if not given:
-            return
-        if columns["volume"].max(initial=0) > MOST_LABELS:
-            raise self.check.error(
-                "/persons/volume",
-                f"holds {columns['volume'].max()}",
-                expected=f"0 for nothing and 1 for the body, or its parts 1 to {MOST_LABELS}",
-                action="apply the threshold, or take the arg max over the channels, before writing",
-            )
-        flat = (columns["volume_cell"] <= 0).any(axis=1)
-        if flat.any():
-            person = int(np.argmax(flat))
-            raise self.check.error(
-                f"/persons/volume_cell[{person}]",
-                f"is {columns['volume_cell'][person].tolist()}",
-                expected="lengths, or NaN for a person without a volume",
-            )
-
-    def _check_identities(self, table: PredictionTable) -> None:
-        """No `person` or `track` twice in a frame; "" and -1 are nobody's."""
-        for name, nobody in (("person", ""), ("track", -1)):
-            keys = table.persons.get(name)
-            if keys is None:
-                continue
-            rows = np.flatnonzero(keys != nobody)
-            order = rows[np.lexsort((keys[rows], table.frame_of_person[rows]))]
-            frame = table.frame_of_person[order]
-            again = np.flatnonzero((frame[1:] == frame[:-1]) & (keys[order][1:] == keys[order][:-1]))
-            if again.size:
-                row = int(order[again[0] + 1])
-                raise self.check.error(
-                    f"/persons/{name}[{row}]",
-                    f"is {keys[row].item()!r}, which another person of the frame has too",
-                    expected=f"every {name} once in a frame",
-                    action="give everybody a key of their own, or leave the worse of the two out",
-                )
 
     def _refuse_unknown(self, path: str, group: Any, known: Any) -> None:
         for name in group:
