@@ -141,9 +141,11 @@ def _exact(people: Floats, faces: Integers, whole: Integers, *, strict: bool) ->
 
 def _vertices_inside(host: Solid, guests: dict[int, tuple[Floats, Cells]]) -> dict[int, Integers]:
     """Which vertices of each guest are inside the host: all asked at once, in the cells where they may be."""
+    if not guests:
+        return {}
     possible = {guest: points_in(cells, vertices) for guest, (vertices, cells) in guests.items()}
     points = [guests[guest][0][rows] for guest, rows in possible.items()]
-    inside = host.contains(np.concatenate([np.zeros((0, 3)), *points]))
+    inside = host.contains(np.concatenate(points))
     ends = np.cumsum([len(rows) for rows in possible.values()])[:-1]
     return {
         guest: rows[flags]

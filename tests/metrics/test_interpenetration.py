@@ -217,6 +217,13 @@ def test_one_person_and_nobody():
             assert math.isnan(found.penetration_mm)
 
 
+def test_boxes_that_meet_where_no_body_is():
+    """Whoever shares no cell with anybody is the host of nobody."""
+    vertices, faces = sphere(0.5)
+    found = collisions(np.stack([vertices, vertices + 0.9]), faces)
+    assert (found.pairs, found.candidates, found.colliding_vertices) == ([], 1, 0)
+
+
 def test_a_person_twice():
     vertices, faces = sphere(splits=3)
     found = collisions(np.stack([vertices, vertices]), faces)
