@@ -3,7 +3,8 @@
 One item is one camera of one take; its index is the row of the pose file, from 0. World poses (mm) are put
 into the camera by metadata.xml; where a tree holds only the poses in the camera frame, those are taken.
 `joints2d` are the official 2D poses where they are there, else the projection through the data set's own lens
-model: both agree within 0.001 px. Nothing is known about occlusion, so VISIBLE is never set.
+model: both agree within 0.001 px. `bbox` is there for takes with a file of masks (MySegmentsMat), NaN where a
+frame has none. Nothing is known about occlusion, so VISIBLE is never set.
 
 Pose files and videos differ in length. Poses beyond the end of the video are left out, images without a pose
 are reported; both counts stand in the inventory.
@@ -25,10 +26,12 @@ from mhbench.datasets.choosing import (
     corrections,
     excluded_frames,
 )
+from mhbench.datasets.human36m_boxes import read_boxes
 from mhbench.datasets.human36m_metadata import CAMERAS, metadata_path, read_metadata
 from mhbench.datasets.human36m_poses import (
     JOINTS,
     archives,
+    box_file,
     in_camera_frame,
     pixel_file,
     pose_file,
@@ -138,10 +141,14 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     length, report = _common_length(len(points), take.video_frames.get(name), item)
     index, absent = chosen_frames(np.arange(length), selection, item, sequence)
     points, pixels = points[index], pixels[index]
+    boxes = _boxes(box_file(folder, stem, name), index, camera)
     place = {"dataset": NAME, "sequence": sequence, "camera": name}
     for hit, how, note in corrections(index, selection, item, **place):
         points[hit] += np.einsum("ij,j->i", camera.R, how.move_mm) * _METRES
+        before = pixels[hit]
         pixels[hit] = camera.project(points[hit])  # the official ones are of the poses that are mended
+        if boxes is not None:
+            boxes[hit, :2] += (pixels[hit] - before).mean(axis=1)
         report.append(note)
     table = FrameTable(
         dataset=NAME,
@@ -149,7 +156,7 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
         skeleton=SKELETON,
         frames=_frame_columns(raw, item, take, camera, index),
         person_start=np.arange(len(index) + 1),
-        persons=_person_columns(points, pixels, camera),
+        persons=_person_columns(points, pixels, camera) | ({} if boxes is None else {"bbox": boxes}),
         lens="human36m",
     )
     out, bad = excluded_frames(index, selection, item, **place)
@@ -174,6 +181,11 @@ def _pixels(path: Path | None, camera: Camera, points: Floats) -> Floats:
             action="extract both archives again",
         )
     return pixels
+
+
+def _boxes(path: Path | None, index: npt.NDArray[np.int64], camera: Camera) -> Floats | None:
+    """Boxes (F, 4) px, NaN where a frame has none; None where the take has none."""
+    return read_boxes(path, index.tolist(), (camera.width, camera.height)) if path else None
 
 
 def _common_length(poses: int, video: int | None, item: Item) -> tuple[int, list[Exclusion]]:
@@ -233,7 +245,7 @@ def _item(raw: Path, metadata: Metadata, found: TakeOnDisk, camera: str) -> Item
         pose_file(found.subject, found.stem, camera),
         pixel_file(found.subject, found.stem, camera),
     )
-    files = [metadata.path, poses, pixels] if pixels else [metadata.path, poses]
+    files = [metadata.path, poses, pixels, box_file(found.subject, found.stem, camera)]
     lengths = found.take.video_frames if found.take else {}
     try:
         frames = len(read_poses(poses, 3))
@@ -242,7 +254,7 @@ def _item(raw: Path, metadata: Metadata, found: TakeOnDisk, camera: str) -> Item
     return Item(
         name=f"{found.sequence}.{camera}",
         split="all",
-        files=tuple(path.relative_to(raw).as_posix() for path in files),
+        files=tuple(path.relative_to(raw).as_posix() for path in files if path),
         frames_available=min(frames, lengths.get(camera, frames)),
         keys={"subject": found.subject.name, "stem": found.stem, "camera": camera},
     )

@@ -5,6 +5,7 @@
     S9/MyPoses/3D_positions/<stem>.h5                 derived (3d-pose-baseline)
     .../D3_Positions_mono/<stem>.<camera>.cdf         camera frame, mm
     .../D2_Positions/<stem>.<camera>.cdf              original image, px
+    S9/MySegmentsMat/ground_truth_bb/<stem>.<camera>.mat    masks of the actor
 
 Sources: nkolot/SPIN, anibali/h36m-fetch, facebookresearch/VideoPose3D (how each unpacks them).
 """
@@ -38,6 +39,7 @@ JOINTS: Final = 32
 WORLD: Final = "D3_Positions"
 MONO: Final = "D3_Positions_mono"
 PIXELS: Final = "D2_Positions"
+BOXES: Final = "MySegmentsMat/ground_truth_bb"
 DERIVED: Final = "MyPoses/3D_positions"  # HDF5 files
 TREES: Final = ("MyPoseFeatures/", "Poses_")  # what stands before the names above
 _DERIVED_VARIABLE: Final = "3D_positions"
@@ -96,6 +98,11 @@ def pose_file(subject: Path, stem: str, camera: str) -> Path:
 def pixel_file(subject: Path, stem: str, camera: str) -> Path | None:
     """The file with the 2D poses of a take, if there is one."""
     return _first(subject, [(f"{tree}{PIXELS}", f".{camera}.cdf") for tree in TREES], stem)
+
+
+def box_file(subject: Path, stem: str, camera: str) -> Path | None:
+    """The file with the boxes of a take, if there is one."""
+    return _first(subject, [(BOXES, f".{camera}.mat")], stem)
 
 
 def _first(subject: Path, places: Sequence[tuple[str, str]], stem: str) -> Path | None:

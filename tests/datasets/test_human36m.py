@@ -20,6 +20,7 @@ from mhbench.errors import InputError, MhbenchError, MissingInputError, UnsafeIn
 from mhbench.frames import JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import skeleton
+from mhbench.synthetic.images import picture
 from mhbench.synthetic.raw import human36m as fake
 from mhbench.synthetic.scenes import scene
 
@@ -41,6 +42,17 @@ def read_one(raw, selection=ONE_CAMERA):
 
 def pose_path(raw, kind="D3_Positions", ending=".cdf"):
     return raw / "S9" / "MyPoseFeatures" / kind / f"Directions 1{ending}"
+
+
+def masks_path(raw, camera="54138969", stem="Directions 1"):
+    return raw / "S9" / "MySegmentsMat" / "ground_truth_bb" / f"{stem}.{camera}.mat"
+
+
+def write_masks(path, mask, frames):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        stored = file.create_dataset("m", data=mask)
+        file.create_dataset("Masks", data=[[stored.ref]] * frames, dtype=h5py.ref_dtype)
 
 
 def write_cdf(path, poses, variable="Pose"):
@@ -267,7 +279,8 @@ def test_human36m_trap_2_shifted_takes_are_moved_by_name(tmp_path):
     for tree, kinds in (("official", KINDS), ("renamed", KINDS[1:])):  # world and camera poses
         raw = tmp_path / tree
         make(raw, people=23, frames=1, tree=tree, kinds=kinds)
-        moved = set()
+        write_masks(masks_path(raw, stem="Greeting"), np.ones((1000, 1002), dtype=np.uint8), 1)
+        moved, boxed = set(), False
         for item in human36m.items(raw, switched):
             before, after = (human36m.read(raw, item, one)[0] for one in (Selection(), switched))
             off = after.persons["joints3d"] - before.persons["joints3d"]
@@ -279,8 +292,74 @@ def test_human36m_trap_2_shifted_takes_are_moved_by_name(tmp_path):
             np.testing.assert_allclose(world, np.broadcast_to([-0.2, 0, 0], world.shape), atol=1e-6)
             pixels = after.camera(0).project(after.persons["joints3d"])
             np.testing.assert_allclose(after.persons["joints2d"], pixels, atol=1e-3)
+            if "bbox" in after.persons:
+                moved_box = after.persons["bbox"] - before.persons["bbox"]
+                by = (after.persons["joints2d"] - before.persons["joints2d"]).mean(axis=1)
+                np.testing.assert_allclose(moved_box[:, :2], by, atol=1e-3)
+                assert np.abs(by).max() > 5
+                assert not moved_box[:, 2:].any()
+                boxed = True
             assert "PosePile" in human36m.read(raw, item, switched)[1][-1].reason
         assert moved == {"Greeting", "SittingDown 1", "Waiting 1"}
+        assert boxed
+
+
+def test_human36m_boxes_are_those_of_the_masks(tmp_path):
+    made = fake.as_filmed(scene(frames=3, people=1, motion="stand", cameras=CAMERAS, seed=3))
+    fake.write(made, tmp_path, images=True)
+    for item in human36m.items(tmp_path, Selection()):
+        assert item.files[-1].endswith(".mat")
+        table = human36m.read(tmp_path, item, Selection())[0]
+        for frame, (x, y, width, height) in enumerate(table.persons["bbox"]):
+            actor = picture(made, frame, item.keys["camera"]).labels == 0
+            down, right = np.nonzero(actor)
+            assert (x, y, width, height) == (
+                right.min(),
+                down.min(),
+                right.max() + 1 - right.min(),
+                down.max() + 1 - down.min(),
+            )
+            joints = table.persons["joints2d"][frame]
+            assert (joints >= [x - 15, y - 15]).all()
+            assert (joints <= [x + width + 15, y + height + 15]).all()
+    with h5py.File(masks_path(tmp_path), "r+") as file:
+        file["#refs#/m1"][...] = 0
+    whole = read_one(tmp_path)[0].persons["bbox"]
+    assert np.isnan(whole).all(axis=1).tolist() == [False, True, False]
+    last = read_one(tmp_path, Selection(cameras=("54138969",), every=2))[0].persons["bbox"]
+    np.testing.assert_array_equal(last, whole[[0, 2]])
+    masks_path(tmp_path).unlink()
+    assert "bbox" not in read_one(tmp_path)[0].persons
+
+
+def test_human36m_files_of_masks_that_are_damaged_are_named(tmp_path):
+    make(tmp_path)
+    path = masks_path(tmp_path)
+    other = tmp_path / "other.mat"
+    with h5py.File(other, "w") as file:
+        file["mask"] = np.ones((1000, 1002), dtype=np.uint8)
+
+    def elsewhere(file):
+        file["m"] = h5py.ExternalLink(str(other), "mask")
+        file.create_dataset("Masks", data=[["/m"]] * 4, dtype=h5py.string_dtype())
+
+    write_masks(path, np.ones((1002, 1000), dtype=np.uint8), 4)
+    with pytest.raises(InputError, match=r"shape \(1002, 1000\) and not \(1000, 1002\)"):
+        read_one(tmp_path)
+    for fill, words in (
+        (elsewhere, "no cells `Masks`"),
+        (lambda file: file.create_dataset("other", data=[1]), "no cells `Masks`"),
+        (None, "damaged"),
+    ):
+        path.write_bytes(b"<html>")
+        if fill is not None:
+            with h5py.File(path, "w") as file:
+                fill(file)
+        with pytest.raises(InputError) as caught:
+            read_one(tmp_path)
+        what = three_parts(caught.value)
+        assert path.name in what
+        assert words in what
 
 
 def test_corrected_shards_are_another_ground_truth(tmp_path):

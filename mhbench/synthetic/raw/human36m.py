@@ -16,6 +16,7 @@ import numpy as np
 
 from mhbench.errors import UsageError
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.mpi_inf_3dhp import sign_as_matlab
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -62,6 +63,7 @@ _SHORT: Final = {
     "WalkingTogether": "WalkTogether",
 }
 _FOLDERS: Final = {"official": "MyPoseFeatures/", "renamed": "Poses_"}
+BOXES: Final = "MySegmentsMat/ground_truth_bb"
 _MILLIMETRES: Final = 1000.0
 _CDF_FLOAT: Final = 44
 _DISTANCE: Final = 5.0  # metres from a camera to the middle of the room, at the height of a pelvis
@@ -86,7 +88,8 @@ def write(
         scene: its first four cameras are taken, as `as_filmed` makes them; who is absent is filmed anyhow.
         folder: the raw root.
         seed: not used; nothing here is random.
-        images: whether to render the images, as tools that cut the videos write them (`images/`).
+        images: whether to render the images, as tools that cut the videos write them (`images/`), and the
+            masks that the boxes are taken from.
         subject: S1 to S11.
         tree: folders as the archives unpack, as h36m-fetch renames them, or the derived HDF5 files, which
             hold world poses only.
@@ -118,8 +121,8 @@ def write(
                     _write_cdf(part / f"{_FOLDERS[tree]}{kind}" / f"{name}.cdf", values)
                     parts["pose files"] += 1
     if images:
-        with new_folder(folder / "images") as part:
-            parts["images"] = _write_images(filmed, part, subject)
+        with new_folder(folder / "images") as part, new_folder(folder / subject / BOXES) as masks:
+            parts["images"] = _write_images(filmed, part, masks, subject)
     return Written(folder, parts)
 
 
@@ -265,18 +268,38 @@ def _intrinsics(camera: Camera) -> list[float]:
     return [float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), k1, k2, k3, p1, p2]
 
 
-def _write_images(scene: Scene, folder: Path, subject: str) -> int:
-    """Images of every take with its person alone; the number of files."""
+def _write_images(scene: Scene, folder: Path, masks: Path, subject: str) -> int:
+    """Images and masks of every take with its person alone; the number of images."""
     from PIL import Image  # noqa: PLC0415 - only trees with images need it
 
     from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
 
     for person in range(scene.people):
         alone = replace(scene, present=scene.present & (np.arange(scene.people) == person))
-        stem = _stem(subject, 2 + person // 2, 1 + person % 2).replace(" ", "_")
+        stem = _stem(subject, 2 + person // 2, 1 + person % 2)
+        seen: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in scene.cameras}
         for frame in range(scene.frames):
             vertices = alone.vertices(frame)
             for name in scene.cameras:
-                image = Image.fromarray(picture(alone, frame, name, vertices=vertices).image)
-                image.save(folder / f"{subject}_{stem}.{name}_{frame + 1:06d}.jpg", quality=90)
+                drawn = picture(alone, frame, name, vertices=vertices)
+                seen[name].append(drawn.labels == person)
+                place = folder / f"{subject}_{stem.replace(' ', '_')}.{name}_{frame + 1:06d}.jpg"
+                Image.fromarray(drawn.image).save(place, quality=90)
+        for name, actor in seen.items():
+            _write_masks(masks / f"{stem}.{name}.mat", actor)
     return scene.people * scene.frames * len(scene.cameras)
+
+
+def _write_masks(path: Path, masks: list[npt.NDArray[np.bool_]]) -> None:
+    """A cell array of masks; HDF5 shows MATLAB's axes exchanged."""
+    import h5py  # noqa: PLC0415 - only trees with images need it
+
+    with h5py.File(path, "w", userblock_size=512, libver="earliest") as file:
+        cells = file.create_dataset("Masks", (len(masks), 1), dtype=h5py.ref_dtype)
+        cells.attrs["MATLAB_class"] = np.bytes_("cell")
+        for row, mask in enumerate(masks):
+            data = mask.T.astype(np.uint8)
+            stored = file.create_dataset(f"#refs#/m{row}", data=data, compression="gzip", compression_opts=1)
+            stored.attrs["MATLAB_class"] = np.bytes_("logical")
+            cells[row, 0] = stored.ref
+    sign_as_matlab(path)
