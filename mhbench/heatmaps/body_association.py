@@ -109,14 +109,13 @@ def _deviations(
     distances: BodyDistances,
 ) -> Floats:
     """(P, Q) mean deviation of each detection from the usual distances to each person's joints."""
-    result = np.full((len(source), len(found)), np.inf)
-    for person, rows in enumerate(source):
-        known = np.flatnonzero((rows >= 0) & np.isfinite(distances.mean[joint]))
-        if not known.size:
-            continue
-        between = np.sqrt(np.sum((places[found][:, None] - places[rows[known]][None]) ** 2, axis=-1))
-        off = np.abs(between - distances.mean[joint, known]) / distances.spread[joint, known]
-        # the most rigid pairs decide: a limb says more than the distance from hand to foot
-        weight = 1.0 / distances.spread[joint, known] ** 2
-        result[person] = (off * weight).sum(axis=1) / weight.sum()
+    known = (source >= 0) & np.isfinite(distances.mean[joint])
+    # the most rigid pairs decide: a limb says more than the distance from hand to foot
+    weight = np.where(known, 1.0 / distances.spread[joint] ** 2, 0.0)
+    between = np.sqrt(np.sum((places[found][None, :, None] - places[source][:, None]) ** 2, axis=-1))
+    off = np.abs(between - distances.mean[joint]) / distances.spread[joint]
+    sums = np.where(known[:, None], off * weight[:, None], 0.0).sum(axis=-1)
+    totals = weight.sum(axis=-1, keepdims=True)
+    result = np.full(sums.shape, np.inf)
+    np.divide(sums, totals, out=result, where=totals > 0)
     return result

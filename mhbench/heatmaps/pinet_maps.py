@@ -13,6 +13,7 @@ import numpy as np
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.heatmaps.flat_maps import draw_flat
+from mhbench.kernels import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,8 +147,7 @@ def _gaussians(
     shape = (places.shape[1], height, width)
     maps = draw_flat(shape, channel, points, sigma=sigma, halved=variant == "code", first=first, last=last)
     mask = np.full(shape, BACKGROUND_WEIGHT, dtype=np.float32)
-    for one, low, high in zip(channel, np.maximum(first, 0), last + 1, strict=True):
-        mask[one, low[1] : high[1], low[0] : high[0]] = 1
+    _mark(mask, channel, np.maximum(first, 0), np.minimum(last, (width - 1, height - 1)))
     return maps, mask
 
 
@@ -165,19 +165,56 @@ def _offsets(
     offsets = np.zeros((parts, joints, 2, height, width), dtype=np.float32)
     weights = np.zeros((parts, joints, 2, height, width), dtype=np.float32)
     inside = known & np.all((keypoints >= 0) & (keypoints < (width, height)), axis=-1)
-    steps = np.arange(-2, 2) if variant == "code" else np.arange(-1, 2)
     # from large to small, so that the smaller person is written last and stays
-    for person in np.argsort(-np.asarray(areas), kind="stable").tolist():
-        seen = np.flatnonzero(inside[person])
-        for part in np.flatnonzero(present[person]).tolist():
-            if not np.all((centres[person, part] >= 0) & (centres[person, part] < (width, height))):
-                continue
-            column, row = np.trunc(centres[person, part]).astype(np.int64)
-            columns, rows = column + steps, row + steps
-            columns, rows = columns[(columns >= 0) & (columns < width)], rows[(rows >= 0) & (rows < height)]
-            for axis, along in enumerate((columns, rows[:, None])):
-                block = np.ix_(np.array([part]), seen, np.array([axis]), rows, columns)
-                offsets[block] = along - keypoints[person, seen, axis][:, None, None, None]
-                weights[block] = 1 / np.sqrt(areas[person])
+    order = np.argsort(-np.asarray(areas), kind="stable")
+    places = np.asarray(keypoints, dtype=np.float64)
+    scales = 1 / np.sqrt(np.asarray(areas, dtype=np.float64))
+    before, after = (2, 1) if variant == "code" else (1, 1)
+    _write(
+        offsets,
+        weights,
+        order,
+        np.where(present[..., None], centres, np.nan),
+        places,
+        inside,
+        scales,
+        before,
+        after,
+    )
     shape = (parts * joints * 2, height, width)
     return offsets.reshape(shape), weights.reshape(shape)
+
+
+@kernel
+def _mark(mask: Maps, channel: Any, first: Any, last: Any) -> None:
+    for n in range(len(channel)):
+        mask[channel[n], first[n, 1] : last[n, 1] + 1, first[n, 0] : last[n, 0] + 1] = 1
+
+
+@kernel
+def _write(
+    offsets: Any,
+    weights: Any,
+    order: Any,
+    centres: Floats,
+    keypoints: Floats,
+    inside: Flags,
+    scales: Floats,
+    before: int,
+    after: int,
+) -> None:
+    """Cell minus keypoint in the cells around each part centre, NaN = there is none."""
+    parts, joints, _, height, width = offsets.shape
+    for person in order:
+        for part in range(parts):
+            x, y = centres[person, part]
+            if not (0 <= x < width and 0 <= y < height):
+                continue
+            column, row = int(x), int(y)
+            for cy in range(max(row - before, 0), min(row + after + 1, height)):
+                for cx in range(max(column - before, 0), min(column + after + 1, width)):
+                    for joint in range(joints):
+                        if inside[person, joint]:
+                            offsets[part, joint, 0, cy, cx] = cx - keypoints[person, joint, 0]
+                            offsets[part, joint, 1, cy, cx] = cy - keypoints[person, joint, 1]
+                            weights[part, joint, :, cy, cx] = scales[person]

@@ -62,12 +62,12 @@ def body_centres(
     chosen[:, list(torso)] = visible[:, list(torso)]
     chosen = np.where(chosen.any(axis=1, keepdims=True), chosen, visible)
     person = np.flatnonzero(visible.any(axis=1))
-    centres, radii = np.zeros((len(person), 2)), np.zeros(len(person), dtype=np.int64)
-    for row, one in enumerate(person.tolist()):
-        seen = np.asarray(keypoints[one, visible[one]], dtype=np.float64)
-        centres[row] = np.asarray(keypoints[one, chosen[one]], dtype=np.float64).mean(axis=0)
-        half = (seen.max(axis=0) - seen.min(axis=0)) / 2
-        radii[row] = int(np.sqrt(np.sum(half * half)) * CELLS / 16 + CELLS / 32)
+    points = np.asarray(keypoints, dtype=np.float64)[person]
+    weights = chosen[person, :, None]
+    centres = np.where(weights, points, 0).sum(axis=1) / weights.sum(axis=1)
+    seen = np.where(visible[person, :, None], points, np.nan)
+    half = (np.nanmax(seen, axis=1) - np.nanmin(seen, axis=1)) / 2 if len(seen) else np.zeros((0, 2))
+    radii = (np.sqrt(np.sum(half * half, axis=1)) * CELLS / 16 + CELLS / 32).astype(np.int64)
     return BodyCentres(centres, radii, person)
 
 
