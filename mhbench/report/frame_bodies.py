@@ -10,7 +10,8 @@ from mhbench.errors import UsageError
 from mhbench.matching import hungarian
 from mhbench.predictions.table import PredictionTable, frame_key
 from mhbench.report.mesh_picture import DepthOrder, FrameBodies, draw_bodies
-from mhbench.scoring.body_collisions import frame_meshes, has_meshes
+from mhbench.scoring.body_collisions import frame_meshes
+from mhbench.scoring.placed_bodies import gives_meshes
 from mhbench.scoring.scored import Choices
 from mhbench.skeletons import skeleton
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-_BODY_COLUMNS = ("smpl_pose", "smpl_betas", "smpl_transl", "gender")
+_BODY_COLUMNS = ("smpl_pose", "smpl_betas", "smpl_transl", "gender", "joints3d")
 
 
 def bodies_figure(
@@ -43,10 +44,10 @@ def bodies_figure(
     frame = str(table.frames["id"][0])
     given = true_bodies_of(table) if predictions is None else predictions
     row = given.frame_keys.index(frame_key(frame)) if frame_key(frame) in given.frame_keys else -1
-    if row < 0 or not has_meshes(given) or given.people(row).start == given.people(row).stop:
+    if row < 0 or not gives_meshes(given) or given.people(row).start == given.people(row).stop:
         raise UsageError(
             f"nobody in {frame} has a body in {given.source or 'the shards'}",
-            expected="vertices, or SMPL parameters with transl, in space camera",
+            expected="vertices, or SMPL parameters with transl or a pelvis in joints3d, in space camera",
             action="give predictions of bodies with --preds, or shards of a data set that has them",
         )
     meshes, faces = frame_meshes(given, row, None, Choices().bodies)
@@ -76,6 +77,7 @@ def true_bodies_of(table: FrameTable) -> PredictionTable:
             for name, column in persons.items()
         },
         space="camera",
+        skeleton=table.skeleton if "joints3d" in persons else None,
         body_model="smpl" if "smpl_pose" in persons else None,
     )
 
@@ -88,6 +90,8 @@ def depth_order_of(
     People meet by the distance of their middles in pixels, at most half the height of the true one.
     A predicted depth is what the file calls so, else the root's, else the mean of the mesh.
     """
+    if "joints3d" not in table.persons:
+        return None
     pixels = table.persons["joints2d"].astype(np.float64)
     joints = table.persons["joints3d"].astype(np.float64)
     if not len(joints):

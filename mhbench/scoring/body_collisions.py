@@ -1,4 +1,4 @@
-"""Collisions of predicted bodies, frame by frame: from vertices, or SMPL parameters with a translation."""
+"""Collisions of predicted bodies, frame by frame: from vertices, or SMPL parameters with a place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from mhbench.datasets.raw.body_models import body_model_path, read_body_model
 from mhbench.errors import MissingInputError, PredictionError
 from mhbench.metrics.interpenetration import collisions
-from mhbench.scoring.bodies import AT_ONCE, body_vertices, predicted_bodies
+from mhbench.scoring.bodies import AT_ONCE
+from mhbench.scoring.placed_bodies import predicted_meshes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,13 +51,6 @@ class FrameCollisions:
     candidates: int
 
 
-def has_meshes(predictions: PredictionTable) -> bool:
-    """Whether any person has a mesh with a place in the camera's space."""
-    columns = predictions.persons
-    placed = "vertices" in columns or {"smpl_pose", "smpl_transl"} <= set(columns)
-    return predictions.space == "camera" and placed
-
-
 def who_counts(predictions: PredictionTable, min_score: float | None) -> Flags:
     """(P,) which people of the predictions do: those whose score is not below the least."""
     if min_score is None or "score" not in predictions.persons:
@@ -70,7 +64,7 @@ def frame_collisions(
     """Who collides with whom in some frames.
 
     Args:
-        predictions: with meshes (`has_meshes`).
+        predictions: with meshes (`gives_meshes`).
         rows: (F,) row of each frame in the predictions, -1 = not predicted.
         mode: as `mhbench.metrics.collisions`, or strict: exact, with surfaces that cross.
         counted: (P,) people of the predictions who are not left out.
@@ -89,7 +83,7 @@ def frame_collisions(
         persons = _persons(predictions, row, counted)
         if not np.isin(persons, batch).all():
             batch = _next_batch(predictions, rows[frame:], counted)
-            meshes = _meshes(predictions, batch, folder)
+            meshes = predicted_meshes(predictions, batch, folder)
         found = collisions(
             meshes[np.searchsorted(batch, persons)],
             faces,
@@ -116,7 +110,8 @@ def frame_meshes(
         MissingInputError: there is no model file.
     """
     faces = mesh_faces(predictions, folder)
-    return _meshes(predictions, _persons(predictions, row, who_counts(predictions, min_score)), folder), faces
+    people = _persons(predictions, row, who_counts(predictions, min_score))
+    return predicted_meshes(predictions, people, folder), faces
 
 
 def _persons(predictions: PredictionTable, row: int, counted: Flags) -> Ints:
@@ -136,15 +131,6 @@ def _next_batch(predictions: PredictionTable, rows: Ints, counted: Flags) -> Int
             break
         chosen.append(persons)
     return np.unique(np.concatenate(chosen))
-
-
-def _meshes(predictions: PredictionTable, persons: Ints, folder: Path) -> Floats:
-    """(P, V, 3) m in the camera's frame; NaN for a person without a mesh."""
-    columns = predictions.persons
-    if "vertices" in columns:
-        return columns["vertices"][persons].astype(np.float64)
-    posed = body_vertices(predicted_bodies(predictions).select(persons), folder)
-    return posed + columns["smpl_transl"][persons, None]
 
 
 def mesh_faces(predictions: PredictionTable, folder: Path) -> Ints:

@@ -16,7 +16,8 @@ import numpy as np
 from mhbench.errors import ManifestError, PredictionError
 from mhbench.metrics.depth_ordering import depth_order
 from mhbench.scoring import pose_protocols
-from mhbench.scoring.body_collisions import SUMS, FrameCollisions, frame_collisions, has_meshes, who_counts
+from mhbench.scoring.body_collisions import SUMS, FrameCollisions, frame_collisions, who_counts
+from mhbench.scoring.placed_bodies import gives_meshes
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount, Statistic, ratio
@@ -65,7 +66,7 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
         PredictionError: what is missing.
     """
     matched_only = any(rule.people == "matched" for rule in _of_collisions(protocol))
-    if has_meshes(predictions) and _of_collisions(protocol) and not matched_only:
+    if gives_meshes(predictions) and _of_collisions(protocol) and not matched_only:
         return
     if not _of_order(protocol):
         raise PredictionError(
@@ -87,7 +88,7 @@ def score(
         poses = pose_protocols.score(table, predictions, rows, only_order, choices)
         poses = replace(poses, records=_with_given_depths(poses.records, predictions, rows))
     found = None
-    if bodies and has_meshes(predictions):
+    if bodies and gives_meshes(predictions):
         counted = who_counts(predictions, choices.min_score)
         if bodies[0].people == "matched":
             assert poses is not None  # `check` saw to it
