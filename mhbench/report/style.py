@@ -29,6 +29,7 @@ RC: Final[dict[Any, Any]] = {  # matplotlib types the keys of its settings as li
     "figure.facecolor": "white",
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar in the name of a sequence is a dollar
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,

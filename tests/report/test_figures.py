@@ -228,6 +228,14 @@ def test_charts_show_the_worst_first():
     assert values_by_part("sequence", {"a": 1.0}, {}, "m", "mm", lower_is_better=True) is None
 
 
+def test_names_of_parts_are_no_formulas():
+    names = {r"$\frac{a}{$": 1.0, "x_{^": 2.0, "<b>&": 3.0}
+    figure = values_by_part("sequence", names, {}, "m", "mm", lower_is_better=True)
+    drawn(figure)
+    assert "<b>" not in figure.inline()
+    assert r"$\frac{a}{$" in figure.inline()
+
+
 def test_ordered_parts_lose_the_zeros_they_are_sorted_by():
     figure = value_trend({"02 to 04 m": 1.0, "04 to 08 m": 2.0, "10": 3.0}, "distance", "f1", "%")
     labels = [label.get_text() for label in figure.figure.axes[0].get_xticklabels()]
