@@ -1,7 +1,8 @@
 """Scores of bodies as volumes, silhouettes and surfaces, and PCKh (BodyNet's metrics; Varol et al. 2018).
 
 One number per sample: the mean over samples is the caller's, and so is what becomes of samples whose score is
-not defined. The published code counts an empty union as 0; here it is NaN.
+not defined. The published code counts an empty union as 0; here it is NaN. A probability that is NaN is below
+every threshold: nothing is there. Scores of all samples together are in `segmentation_scores`.
 """
 
 from __future__ import annotations
@@ -158,7 +159,9 @@ def pckh(
     Args:
         predicted: (N, J, 2) px; NaN is wrong.
         target: (N, J, 2) px.
-        head_sizes: (N,) px, length of the head segment; MPII takes 0.6 of the diagonal of the head box.
+        head_sizes: (N,) px, length of the head segment; MPII takes 0.6 of the diagonal of the head box, and
+            BodyNet's code, which has no heads, a tenth of the side of the crop. NaN is wrong, so leave such
+            people out by `valid`.
         valid: (N, J) bool, the joints that count; none: all.
         threshold: share of the head's size.
 
