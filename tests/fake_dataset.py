@@ -153,6 +153,7 @@ def _obey(path: Path) -> None:
             InputError(f"{path.parents[1] / 'x.json'} is damaged", expected="joints", action="retry")
         ),
         "divide": lambda: 1 // 0,
+        "denied": lambda: _raise(PermissionError(13, "Permission denied", str(path.parents[1] / "x.json"))),
         "full": lambda: setattr(os, "fsync", lambda _: _raise(OSError(28, "No space left on device"))),
     }
     orders[what]()

@@ -12,6 +12,7 @@ import msgspec
 from mhbench.datasets import DATASETS, dataset
 from mhbench.datasets.items import Finding, Selection
 from mhbench.datasets.manifest import DatasetManifest, dataset_manifest
+from mhbench.datasets.raw.folders import told_if_unreadable
 from mhbench.errors import InputError, MhbenchError, UsageError
 from mhbench.manifests import manifest_names, read_manifest
 
@@ -158,11 +159,13 @@ def inspect(name: str, raw: Path, *, check: Check = "quick") -> Inspection:
         folder = Finding(part="raw folder", present=False, detail=f"there is no folder {raw}")
         return _inspection(manifest, raw, [folder], [], f"there is no folder {raw}", check)
     try:
-        findings = source.inventory(raw)
+        with told_if_unreadable(raw):
+            findings = source.inventory(raw)
     except InputError as error:
         findings = [Finding(part="inventory", present=False, detail=error.what)]
     try:
-        items = source.items(raw, Selection())
+        with told_if_unreadable(raw):
+            items = source.items(raw, Selection())
     except MhbenchError as error:
         return _inspection(manifest, raw, findings, [], f"{error.what} ({error.action})", check)
     return _inspection(manifest, raw, findings, items, "" if items else "no item was found", check)

@@ -21,6 +21,7 @@ from mhbench.datasets import dataset
 from mhbench.datasets.choosing import exclusion_manifests
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import conversion_hash, dataset_manifest
+from mhbench.datasets.raw.folders import told_if_unreadable
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
 from mhbench.jobs.journal import journal_path, read_journals
 from mhbench.jobs.scheduling import run_jobs
@@ -88,7 +89,8 @@ def convert(
     chosen = Selection() if selection is None else selection
     source, manifest = dataset(name), dataset_manifest(name)
     exclusion_manifests(chosen.exclusions, name)  # a wrong name is one error, and not one of every item
-    items = _items(source.items(raw, chosen))
+    with told_if_unreadable(raw):
+        items = _items(source.items(raw, chosen))
     recipe = Recipe(
         shard_format=layout.FORMAT,
         dataset=name,

@@ -21,6 +21,7 @@ import numpy as np
 
 from mhbench.datasets.mpi_inf_3dhp_cameras import training_camera
 from mhbench.datasets.mpi_inf_3dhp_poses import read_training, training_size
+from mhbench.datasets.raw.folders import files_in
 from mhbench.datasets.raw.matlab import holds_references, read_matlab5
 from mhbench.errors import InputError, MissingInputError
 from mhbench.skeletons import conversion
@@ -62,7 +63,7 @@ class Chunk:
 def chunk_files(raw: Path) -> dict[str, list[Path]]:
     """The chunks of each set, by number, under a raw root."""
     folders = sorted(folder for folder in raw.iterdir() if _FOLDER.fullmatch(folder.name))
-    found = {folder.name: sorted(folder.glob("chunk_*_annot.mat")) for folder in folders}
+    found = {folder.name: files_in(folder, "chunk_*_annot.mat") for folder in folders}
     return {name: files for name, files in found.items() if files}
 
 

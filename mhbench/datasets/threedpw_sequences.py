@@ -15,6 +15,7 @@ import numpy as np
 
 from mhbench.bodies import gender_name
 from mhbench.datasets.choosing import check_root
+from mhbench.datasets.raw.folders import files_in
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MissingInputError
 from mhbench.manifests import read_manifest
@@ -121,7 +122,7 @@ def sequence_files(raw: Path) -> dict[str, tuple[str, Path]]:
     found: dict[str, tuple[str, Path]] = {}
     for split in sorted(SPLITS):
         for folder in (raw / FOLDER / split, raw / FOLDER / FOLDER / split):
-            for path in sorted(folder.glob("*.pkl")):
+            for path in files_in(folder, "*.pkl"):
                 if path.name.startswith("."):
                     continue
                 if path.stem in found:

@@ -152,6 +152,12 @@ def _failure(item: str, error: Exception, root: Path | None) -> Failure:
     """The three parts of an error; of one that is none of ours, its type and where it was raised."""
     if isinstance(error, MhbenchError):
         parts = (error.what, error.expected, error.action)
+    elif isinstance(error, OSError) and error.filename:
+        parts = (
+            f"{error.filename} cannot be read: {error.strerror}",
+            "a file that can be read",
+            "check its permissions and the disk it is on",
+        )
     else:
         frame, line = list(traceback.walk_tb(error.__traceback__))[-1]
         place = f"{frame.f_globals.get('__name__')}:{line} ({frame.f_code.co_name})"

@@ -18,6 +18,7 @@ from mhbench.conversion.fingerprints import fingerprint
 from mhbench.conversion.pipeline import convert
 from mhbench.conversion.records import rebuild_index
 from mhbench.datasets.items import Selection
+from mhbench.datasets.raw.folders import files_in
 from mhbench.errors import InputError, MissingInputError, OutputError, UsageError
 from mhbench.shards import open_shards, read_index, verify
 
@@ -233,6 +234,23 @@ def test_a_damaged_journal_is_named(raw, out):
         run(raw, out)
     journal.unlink()
     assert run(raw, out).done == 1
+
+
+def test_what_nobody_may_read_is_told_and_not_left_out(raw, out, tmp_path, monkeypatch):
+    order(raw, "walk3.00_03", "denied")
+    (failure,) = run(raw, out).failures.values()
+    assert failure.what == "x.json cannot be read: Permission denied"
+    assert "permissions" in failure.action
+
+    def denied(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(PermissionError):
+        files_in(tmp_path, "*.json")  # where glob finds nothing
+    monkeypatch.setattr("fake_dataset.items", lambda folder, _: denied(folder))
+    with pytest.raises(InputError, match=r"raw cannot be read: Permission denied"):
+        run(raw, out)
 
 
 def test_names_that_cannot_be_written_are_refused_before_anything_is_done(raw, out):

@@ -1,0 +1,37 @@
+"""Folders that the system does not let us read: told, where `Path.glob` leaves them out in silence."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mhbench.datasets.raw.json_files import unreadable
+from mhbench.errors import MhbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def told_if_unreadable(raw: Path) -> Iterator[None]:
+    """What the system does not let us look at below a raw root is an error in three parts.
+
+    Raises:
+        InputError: in place of any OSError.
+    """
+    try:
+        yield
+    except MhbenchError:
+        raise
+    except OSError as error:
+        raise unreadable(Path(error.filename or raw), error) from error
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder by a pattern, sorted; none where there is no folder.
+
+    Raises:
+        OSError: nobody may look into the folder.
+    """
+    return sorted(path for path in folder.iterdir() if path.match(pattern)) if folder.is_dir() else []
