@@ -2,6 +2,7 @@
 
 All pairs of a triangle and a pixel of its bounding box are tried at once, for many meshes and images, in
 pieces of bounded memory; the nearest surface of a pixel is a minimum, which no order of execution can change.
+Beside the pairs there are about 300 bytes for each triangle of each mesh: give it a batch, not a data set.
 Arithmetic is that of the compiled buffer, in float64: the CPU and CUDA, but no device without it. The depth
 of a person alone can be differentiated: the pixel stays with its triangle, whose corners move.
 """

@@ -99,6 +99,26 @@ def test_who_takes_part(scenes):
 
 
 @pytest.mark.parametrize("form", ["crmh", "crmh-now", "paper"])
+def test_place_and_order_of_the_people_do_not_matter(form):
+    random = np.random.default_rng(9)
+    vertices, faces = blob(random, splits=2)
+    people = torch.from_numpy(np.stack([vertices + shift for shift in random.uniform(-0.2, 0.2, (4, 3))]))
+    loss = interpenetration_loss(people, faces, form=form).item()
+    assert loss > 0
+    moved = people + torch.tensor([3.0, -1.0, 7.0])
+    assert interpenetration_loss(moved, faces, form=form).item() == pytest.approx(loss, rel=1e-6)
+    turned = people[[2, 0, 3, 1]]
+    assert interpenetration_loss(turned, faces, form=form).item() == pytest.approx(loss, rel=1e-9)
+
+    _, depths = in_front((2.0, 3.0, 2.5))
+    owners = torch.from_numpy(random.integers(0, 4, depths.shape[1:]))
+    kind = "paper" if form == "paper" else "crmh"
+    renamed = torch.tensor([0, 3, 1, 2])[owners]  # person 2 comes first, then 3, then 1
+    expected = depth_order_loss(depths, owners, form=kind).item()
+    assert depth_order_loss(depths[[1, 2, 0]], renamed, form=kind).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("form", ["crmh", "crmh-now", "paper"])
 def test_gradients_of_interpenetration(form):
     random = np.random.default_rng(5)
     vertices, faces = blob(random, splits=1)
