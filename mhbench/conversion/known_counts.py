@@ -167,6 +167,9 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "bodynet_frames": Measure(
         ("frames/bodynet_test",), lambda table: _frames(table, table.frames["bodynet_test"] > 0)
     ),
+    "lsp_images": Measure(
+        ("frames/sequence",), lambda table: _frames(table, table.frames["sequence"] == "lsp")
+    ),
     "people_scored": Measure(
         ("persons/num_keypoints", "persons/iscrowd"), lambda table: _people(table, _scored(table))
     ),
