@@ -34,7 +34,8 @@ NAMES = {"predictor2": "LoCO 2", "uncompressed": "without a code, end to end"}
 ABOUT = {
     "toy": "**Toy size.** Minutes of one core of a CPU; an eighth of the channels, 480 x 270 pixels and"
     " 12.5 m of JTA's view, 2 people on average and at most 4. These figures show that the recipe works from"
-    " end to end and what it reaches in minutes; they say nothing about the published networks on JTA.",
+    " end to end and what it reaches in minutes; they say nothing about the published networks on JTA. Those"
+    " of the published size will be in `full.md` once a GPU has made them.",
     "full": "**Published size** on synthetic crowds: 20 people on average and at most 60. Not JTA: its images"
     " and people are not ours to have.",
 }
@@ -102,15 +103,19 @@ def _page(rows: Sequence[Row], size: str) -> str:
                 paper = "-" if known is None else " / ".join(f"{value:.2f}" for value in known)
                 name = NAMES[row.stage] + (", refined" if plus else "")
                 lines.append(f"| {name} | {_slashed(here)} | {paper} | {row.steps} | {row.minutes:.1f} |")
+    lines += ["", f"![true joints as circles, found ones as crosses]({size}-people.png)"]
     for row in rows:
         if row.model == "loco-refiner":
             disturbed, whole = row.metrics["mpjpe"], row.metrics["mpjpe.undisturbed"]
             lines += [
                 "",
                 "The refiner, on people with joints taken out and noise on the rest:",
-                f"{disturbed:.0f} mm ({whole:.0f} mm on undisturbed ones), {row.steps} steps in",
-                f"{row.minutes:.1f} minutes.",
+                f"{disturbed:.0f} mm ({whole:.0f} mm on undisturbed ones) after {row.steps} steps.",
             ]
+    empty = {row.data: f"{row.empty} of {row.frames} ({row.data})" for row in rows if row.empty}
+    if empty:
+        told = ", ".join(empty.values())
+        lines += ["", f"Test frames with nobody in the image, where to find nothing counts as 100 %: {told}."]
     if rows:
         lines += ["", f"{rows[0].hardware}; {rows[0].versions}; seed {rows[0].seed}."]
     return "\n".join(lines) + "\n"

@@ -48,6 +48,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         metrics: on the crowds held out for tests, percent (the refiner's: mm).
         validation: of the weights that were selected.
         frames: crowds it was tested on.
+        empty: those of them with nobody in the image; to find nothing there counts as 100 %.
         steps: of training.
         minutes: of training.
         seed: of weights and data.
@@ -63,6 +64,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     validation: dict[str, float]
     frames: int
+    empty: int
     steps: int
     minutes: float
     seed: int
@@ -99,6 +101,7 @@ def row(
         metrics=metrics,
         validation=loaded.config.metrics,
         frames=count,
+        empty=sum(not len(sample.centres()) for sample in samples),
         steps=outcome.step,
         minutes=outcome.seconds / 60,
         seed=options.seed,
