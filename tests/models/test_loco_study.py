@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+
+from mhbench.manifests import manifest_path
+from mhbench.models.training_config import (
+    AutoencoderConfig,
+    PredictorConfig,
+    RefinerConfig,
+    UncompressedConfig,
+    read_config,
+)
+from mhbench.models.training_crowds import grid_of, kind_of
 
 STUDY = Path(__file__).parents[2] / "reports" / "loco"
 MODULES = ("train", "recipes", "scores", "page")
@@ -38,6 +49,31 @@ def study(monkeypatch):
     torch.set_num_threads(threads)
     for name in MODULES:
         sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", ["toy", "full"])
+def test_the_recipes_fit_the_settings_of_their_trainings(name):
+    source = (STUDY / "recipes.py").read_text()
+    recipes = types.ModuleType("recipes_alone")
+    sys.modules["recipes_alone"] = recipes  # dataclasses look their module up
+    exec(compile(source, "recipes.py", "exec"), vars(recipes))  # noqa: S102 - our own file
+    kinds = {
+        "loco-vha": AutoencoderConfig,
+        "loco-predictor": PredictorConfig,
+        "loco-refiner": RefinerConfig,
+        "loco-uncompressed": UncompressedConfig,
+    }
+    size = recipes.SIZES[name]
+    for stage in size.stages:
+        changes = {**size.common, **stage.changes, **stage.weights}
+        config = read_config(manifest_path(f"training/{stage.model}"), kinds[stage.model], changes)
+        grid = grid_of(config.crowds)
+        assert kind_of(config.crowds).far < grid.depth_max
+        if name == "full":
+            assert (grid.depth_bins, kind_of(config.crowds).height) == (
+                316,
+                1000 if "human" in stage.name else 1080,
+            )
 
 
 @pytest.mark.slow
