@@ -14,7 +14,10 @@ from mhbench.datasets.items import Selection
 from mhbench.synthetic.raw import WRITERS, write_raw
 
 
-@pytest.fixture(scope="module", params=[name for name in WRITERS if name not in {"crowdpose", "ochuman"}])
+IN_2D = {"crowdpose", "ochuman", "up3d"}  # data sets without 3D joints
+
+
+@pytest.fixture(scope="module", params=[name for name in WRITERS if name not in IN_2D])
 def table(request, tmp_path_factory):
     raw = tmp_path_factory.mktemp(request.param)
     write_raw(request.param, raw / "raw", frames=12, people=3, motion="walk", images=False)
