@@ -13,7 +13,6 @@ from mhbench.datasets import dataset
 from mhbench.datasets.items import Selection
 from mhbench.synthetic.raw import WRITERS, write_raw
 
-
 IN_2D = {"crowdpose", "ochuman", "up3d"}  # data sets without 3D joints
 
 
