@@ -144,7 +144,7 @@ def check(folder: Path) -> None:
 
 
 def main() -> None:
-    options = measuring.arguments(__doc__).parse_args()
+    options = measuring.arguments(__doc__, clocks=True).parse_args()
     table = sequence(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -152,12 +152,12 @@ def main() -> None:
         write(folder / "sparse.h5", table, "sparse")
         write(folder / "dense.h5", table.select(np.arange(DENSE_FRAMES)), "dense")
         check(folder)
-        report = measured(folder, table, options.seed, options.repeats)
+        report = measured(folder, table, options.seed, options.repeats, options.clock)
     measuring.show(report)
     print(measuring.write(report, options.out))
 
 
-def measured(folder: Path, table: FrameTable, seed: int, repeats: int) -> measuring.Report:
+def measured(folder: Path, table: FrameTable, seed: int, repeats: int, clock: str) -> measuring.Report:
     frames, sparse = open_shards(folder / "peaks.h5")[:], open_shards(folder / "sparse.h5")[:]
     shuffled = [frames[number] for number in np.random.default_rng(seed).permutation(len(frames))]
     in_order, at_random = HeatmapBuffer(frames[0].grid()), HeatmapBuffer(frames[0].grid())
@@ -180,6 +180,7 @@ def measured(folder: Path, table: FrameTable, seed: int, repeats: int) -> measur
                 ),
             },
             repeats=repeats,
+            clock=clock,
         )
     rates = {name: 1 / one.median for name, one in times.items()}
     memory = {work: memory_mb(work, folder) for work in WORK}
@@ -188,6 +189,7 @@ def measured(folder: Path, table: FrameTable, seed: int, repeats: int) -> measur
         about=f"{FRAMES} frames, {PEOPLE} people, {' x '.join(map(str, GRID.shape))}, sigma {GRID.sigma:g}",
         seed=seed,
         settings={
+            "clock": clock,
             "people": PEOPLE,
             "frames": FRAMES,
             "frames_in_a_row": RUN,

@@ -135,7 +135,7 @@ def lines_touched(frame: Centres) -> int:
 
 
 def main() -> None:
-    options = measuring.arguments(__doc__).parse_args()
+    options = measuring.arguments(__doc__, clocks=True).parse_args()
     rng = np.random.default_rng(options.seed)
     consecutive = walk(rng, 120)
     shuffled = [walk(rng, 1)[0] for _ in range(120)]
@@ -151,6 +151,7 @@ def main() -> None:
             SPARSE: run_of(shuffled, lambda frame: render_sparse(GRID, frame)),
         },
         repeats=2 * options.repeats,
+        clock=options.clock,
     )
     del at_random
     one_by_one = itertools.cycle(shuffled)
@@ -162,6 +163,7 @@ def main() -> None:
             ),
         },
         repeats=options.repeats,
+        clock=options.clock,
     )
     volume = in_order.render(shuffled[1])
     index, values = render_sparse(GRID, shuffled[1])
@@ -175,14 +177,16 @@ def main() -> None:
             "one write of a volume": Contender(lambda: other.fill(0), who="machine", note="numpy.fill"),
         },
         repeats=options.repeats,
+        clock=options.clock,
     )
-    report = judge(options.seed, rendered | fresh | found, consecutive, shuffled)
+    report = judge(options.seed, options.clock, rendered | fresh | found, consecutive, shuffled)
     measuring.show(report)
     print(measuring.write(report, options.out))
 
 
 def judge(
     seed: int,
+    clock: str,
     times: dict[str, measuring.Measurement],
     consecutive: list[Centres],
     shuffled: list[Centres],
@@ -198,6 +202,7 @@ def judge(
         about=f"{PEOPLE} people on {' x '.join(map(str, GRID.shape))}, sigma {GRID.sigma:g}",
         seed=seed,
         settings={
+            "clock": clock,
             "people": PEOPLE,
             "centres_per_frame": float(np.mean([len(frame) for frame in consecutive])),
             "frames_in_a_row": RUN,

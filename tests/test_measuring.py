@@ -95,3 +95,14 @@ def test_the_schema_refuses_other_files(measuring, report, change):
 def test_results_of_this_checkout_follow_the_schema(measuring):
     for path in sorted(measuring.RESULTS.glob("*.json")):
         assert measuring.read(path.read_bytes()).benchmark == path.stem
+
+
+def test_a_clock_of_the_processor_does_not_count_waiting(measuring):
+    import time
+
+    waiting = {"wait": measuring.Contender(lambda: time.sleep(0.02))}
+    (wall,), (processor,) = (
+        measuring.measure(waiting, repeats=1, warm_up=0, clock=clock).values() for clock in measuring.CLOCKS
+    )
+    assert wall.median >= 0.02 > processor.median
+    assert "--clock" in measuring.arguments("x", clocks=True).format_help()
