@@ -58,6 +58,7 @@ def test_reads_what_official_files_hold(protocol):
         "scalar": np.float64(2.5),
         "set": {1, 2},
         "raw": b"\x00\xff",
+        "changeable": bytearray(b"\x00\xff") if protocol == pickle.HIGHEST_PROTOCOL else b"\x00\xff",
         "plain": ("text", 1, 2.5, None, True, 1 << 80),
     }
     found = decode_pickle(pickle.dumps(content, protocol=protocol), "a.pkl")
@@ -69,8 +70,8 @@ def test_reads_what_official_files_hold(protocol):
     assert found["camera"].dtype == np.float32
     assert found["big"].dtype.isnative
     assert found["camera"].flags.writeable
-    assert {key: found[key] for key in ("set", "raw", "plain")} == {
-        key: content[key] for key in ("set", "raw", "plain")
+    assert {key: found[key] for key in ("set", "raw", "changeable", "plain")} == {
+        key: content[key] for key in ("set", "raw", "changeable", "plain")
     }
 
 
@@ -214,6 +215,7 @@ OBJECTS = (  # an array of 2**30 objects, and an empty list for them
         (b"\x80\x02]r\xff\xff\xff\x7fq\x00b.", "complete pickle"),  # a memo of 2**31 entries
         (b"\x80\x02}K\x01" + b"2\x86" * 64 + b"K\x02s.", "a tuple of tuples as a key"),  # 2**64 hashes
         (b"\x80\x04(K\x01" + b"2\x86" * 64 + b"\x91.", "a tuple of tuples as a key"),
+        (b"\x80\x05\x96" + (1 << 33).to_bytes(8, "little") + b"N.", "complete pickle"),
         (OBJECTS, "array of objects without its list"),
     ],
 )
