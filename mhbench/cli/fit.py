@@ -48,6 +48,12 @@ from mhbench.cli.options import data_option
     "--level", type=click.FloatRange(0, 1, max_open=True), default=0.5, help="Occupancy of the surface."
 )
 @click.option("--joint-weight", type=click.FloatRange(min=0), default=5.0, help="Of joints, as BodyNet's.")
+@click.option(
+    "--shape-weight",
+    type=click.FloatRange(min=0),
+    default=0.0025,
+    help="By which the shape is held at the mean; more suits volumes with limbs missing.",
+)
 @click.option("--steps", type=click.IntRange(min=1), default=20, help="Most steps of a fit.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many volumes.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, help="Worker processes.")
@@ -61,6 +67,7 @@ def command(
     occupancy: str | None,
     level: float,
     joint_weight: float,
+    shape_weight: float,
     steps: int,
     limit: int | None,
     jobs: int,
@@ -87,6 +94,7 @@ def command(
 
     options = FitOptions(
         joint_weight=joint_weight,
+        shape_weight=shape_weight,
         steps=steps,
         thinned=(occupancy or header_of(volumes).occupancy) == "conservative",
     )
