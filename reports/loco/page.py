@@ -34,8 +34,8 @@ NAMES = {"predictor2": "LoCO 2", "uncompressed": "without a code, end to end"}
 ABOUT = {
     "toy": "**Toy size.** Minutes of one core of a CPU; an eighth of the channels, 480 x 270 pixels and"
     " 12.5 m of JTA's view, 2 people on average and at most 4. These figures show that every stage runs and"
-    " what a minute or so of each reaches, no more; they say nothing about the published networks on JTA. Those"
-    " of the published size will be in `full.md` once a GPU has made them.",
+    " what a minute or so of each reaches, no more; they say nothing about the published networks on JTA."
+    " Those of the published size will be in `full.md` once a GPU has made them.",
     "full": "**Published size** on synthetic crowds: 20 people on average and at most 60. Not JTA: its images"
     " and people are not ours to have.",
 }
