@@ -21,6 +21,14 @@ from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS, FrameTable, JointFlag
 from mhbench.skeletons import skeleton
 
 
+def three_parts(error):
+    """What is wrong, of an error that also says what was expected and what to do."""
+    assert error.what
+    assert error.expected
+    assert error.action
+    return error.what
+
+
 class DatasetContract:
     """Discovery, counts, shapes, units, reprojection, splits, selection, and one output for any workers."""
 

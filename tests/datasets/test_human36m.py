@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from cdflib.cdfwrite import CDF
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 
 from mhbench.conversion.certificates import check_conversion
 from mhbench.conversion.pipeline import convert
@@ -62,13 +62,6 @@ def write_cdf(path, poses, variable="Pose"):
     spec |= {"Var_Type": "zVariable", "Dim_Sizes": list(poses.shape[1:])}
     file.write_var(spec, var_data=poses.astype(np.float32))
     file.close()
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import jta
@@ -39,13 +39,6 @@ def place(raw, content, *, split="train", number=0):
 def read_one(raw, selection=EVERYTHING):
     item, *_ = jta.items(raw, selection)
     return jta.read(raw, item, selection)
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 class TestContract(DatasetContract):

@@ -6,7 +6,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
 from mhbench.cameras import project
@@ -84,13 +84,6 @@ def many_rows(raw, rows, place):
             content[name][cell, 0] = np.repeat(content[name][cell, 0], rows if keep else 1, axis=0)
     content["frames"] = np.arange(float(rows))[:, None]
     io.savemat(raw / place / "annot.mat", {k: v for k, v in content.items() if k[0] != "_"})
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 class TestContract(DatasetContract):

@@ -7,7 +7,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
 from mhbench.conversion.pipeline import convert
@@ -65,13 +65,6 @@ def change_chunk(raw, edit):
     content = {name: value for name, value in io.loadmat(chunk_path(raw)).items() if name[0] != "_"}
     edit(content)
     io.savemat(chunk_path(raw), content)
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 class Declared(DatasetContract):

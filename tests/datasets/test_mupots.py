@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 import numpy as np
 import pytest
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
 from mhbench.cameras import project
@@ -56,13 +56,6 @@ def put(field, place, value):
         cells[0, 0][field][0, 0][place] = value
 
     return edit
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 class TestContract(DatasetContract):

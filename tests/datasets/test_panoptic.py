@@ -6,7 +6,7 @@ import tarfile
 
 import numpy as np
 import pytest
-from dataset_contract import DatasetContract
+from dataset_contract import DatasetContract, three_parts
 
 from mhbench.conversion.fingerprints import fingerprint
 from mhbench.conversion.pipeline import convert
@@ -355,13 +355,6 @@ def test_panoptic_a_synthetic_scene_comes_back(tmp_path, joints, archive):
         assert 0.9 < present.mean() < 1
         labelled = table.persons["joint_flags"] & LABELLED3D > 0
         assert 0.9 * present.sum() < labelled.sum() < present.sum()
-
-
-def three_parts(error):
-    assert error.what
-    assert error.expected
-    assert error.action
-    return error.what
 
 
 def test_panoptic_bad_roots_are_named(tmp_path):
