@@ -61,6 +61,7 @@ class Reading:
         overlap: see `draw_location_maps`.
         binned: distances are rounded to the bins of the volumes.
         hidden: share of joints, drawn at random, that the maps leave out.
+        summed: Gaussians of several people are added up, where the paper's volumes take the largest.
     """
 
     cell: int
@@ -69,6 +70,7 @@ class Reading:
     overlap: Literal["nearest", "last", "mean"] = "nearest"
     binned: bool = False
     hidden: float = 0.0
+    summed: bool = False
 
     def __call__(self, people: Floats) -> Floats:
         """Joint type, x, y, z of all joints read from the maps of a frame."""
@@ -81,6 +83,11 @@ class Reading:
             people = people / distances * np.rint(distances / VOLUMES.depth_step) * VOLUMES.depth_step
         grid = replace(VOLUMES, stride=self.cell, pad_to=2 if self.cell == 32 else 1)
         maps = draw_location_maps(grid, pixels, people, radius=self.radius, overlap=self.overlap)
+        if self.summed:
+            alone = [
+                draw_location_maps(grid, *one) for one in zip(pixels[:, None], people[:, None], strict=True)
+            ]
+            maps = maps._replace(heat=np.sum([one.heat for one in alone], axis=0))
         return read_location_maps(maps, strict=self.strict)[0]
 
     def __str__(self) -> str:
@@ -88,6 +95,7 @@ class Reading:
         words = [f"{self.cell} px", f"{side} x {side} cells" if self.radius else "one cell"]
         words += {"nearest": [], "last": ["the last one wins"], "mean": ["mean"]}[self.overlap]
         words += ["strict maxima"] * self.strict
+        words += ["summed"] * self.summed
         words += ["distances in bins"] * self.binned
         words += [f"{self.hidden:.0%} left out"] if self.hidden else []
         return ", ".join(words)
@@ -105,10 +113,12 @@ READINGS: Final[tuple[Reading, ...]] = (
     Reading(8, radius=5, strict=True),
     Reading(8, radius=5, strict=True, overlap="last"),
     Reading(8, radius=5, strict=True, overlap="mean"),
+    Reading(16, summed=True),
     Reading(16, radius=1),
     Reading(16, radius=2),
     Reading(32),
     Reading(32, strict=True),
+    Reading(32, summed=True),
     Reading(32, radius=1),
     Reading(32, radius=1, overlap="last"),
     Reading(32, radius=1, overlap="mean"),
