@@ -15,7 +15,7 @@ from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.metrics.crmh_collisions import coded_volumes
 from mhbench.volumes.cells import Cells, common_cells, points_in
-from mhbench.volumes.meshes import Mesh, bounds, checked_faces
+from mhbench.volumes.meshes import Mesh, bounds, checked_faces, topology
 from mhbench.volumes.overlap import shared_volume
 from mhbench.volumes.solids import Solid
 from mhbench.volumes.trees import surfaces_cross
@@ -102,7 +102,8 @@ def collisions(
 def _exact(people: Floats, faces: Integers, whole: Integers, *, strict: bool) -> Collisions:
     candidates = _touching_boxes(people, whole) if len(faces) else []
     near = sorted({person for pair in candidates for person in pair})
-    solids = {person: Solid(Mesh(people[person], faces)) for person in near}
+    known = topology(faces, people.shape[1]).faces if near else faces
+    solids = {person: Solid(Mesh(people[person], known)) for person in near}
     common = {(i, j): common_cells(solids[i].cells, solids[j].cells) for i, j in candidates}
     common = {pair: cells for pair, cells in common.items() if cells.words.any()}
     inside: dict[tuple[int, int], Integers] = {}

@@ -51,10 +51,10 @@ class Topology:
     """What depends on the faces of a mesh alone, found once for all its poses.
 
     Attributes:
-        faces: (T, 3).
+        faces: (T, 3), a copy that nobody changes: whoever comes with this very array is known at once.
         vertex_count: V.
         caps: what closes it.
-        leaves: (T, 3) the faces in the order of a tree's leaves, once there was one (`volumes.nearest`).
+        leaves: (T, 3) the faces in the order of a tree's leaves, once there was one (`volumes.trees`).
     """
 
     faces: Integers
@@ -73,7 +73,8 @@ def topology(faces: Integers, vertex_count: int) -> Topology:
         ShapeError: no two faces share an edge, so there is no surface to close.
     """
     for place, known in enumerate(_topologies):
-        if known.vertex_count == vertex_count and np.array_equal(known.faces, faces):
+        same = known.faces is faces or np.array_equal(known.faces, faces)
+        if same and known.vertex_count == vertex_count:
             _topologies.insert(0, _topologies.pop(place))
             return known
     found = Topology(faces.copy(), vertex_count, find_caps(faces, vertex_count))
@@ -146,14 +147,14 @@ def find_caps(faces: Integers, vertex_count: int) -> Caps:
     return Caps(caps, on_border[order], np.append(0, np.cumsum(np.bincount(rank, minlength=len(members)))))
 
 
-def closed(mesh: Mesh, caps: Caps | None = None) -> Mesh:
-    """The mesh with its caps; itself if it has no border."""
-    found = topology(mesh.faces, len(mesh.vertices)).caps if caps is None else caps
-    if not len(found.faces):
-        return mesh
+def closed(mesh: Mesh) -> Mesh:
+    """The mesh with its caps; without any border the same one, with the remembered faces."""
+    known = topology(mesh.faces, len(mesh.vertices))
+    if not len(known.caps.faces):
+        return Mesh(mesh.vertices, known.faces)
     return Mesh(
-        np.concatenate([mesh.vertices, cap_vertices(mesh.vertices, found)]),
-        np.concatenate([mesh.faces, found.faces]),
+        np.concatenate([mesh.vertices, cap_vertices(mesh.vertices, known.caps)]),
+        np.concatenate([known.faces, known.caps.faces]),
     )
 
 

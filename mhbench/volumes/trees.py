@@ -113,7 +113,9 @@ def _box_triangles(vertices: Floats, faces: Integers, starts: Integers) -> Float
 
 
 @kernel
-def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
+def _distances(  # noqa: C901 - one loop: a call for every leaf would cost a sixth
+    tree: Tree, points: Floats, vertex_count: int
+) -> Floats:
     vertices, faces, starts, boxes = tree
     leaves = len(starts) - 1
     result = np.zeros(len(points))
@@ -142,25 +144,16 @@ def _distances(tree: Tree, points: Floats, vertex_count: int) -> Floats:
                     node = 0  # no leaf
                     break
                 node += right < left
-            if node > 0:
-                best, nearest = _nearest_in_leaf(tree, node - leaves, vertex_count, x, y, z, best, nearest)
+            if node == 0:
+                continue
+            for triangle in range(starts[node - leaves], starts[node - leaves + 1]):
+                if faces[triangle, 2] >= vertex_count:
+                    continue
+                distance = _squared_distance(vertices, faces, triangle, x, y, z, best)
+                if distance < best:
+                    best, nearest = distance, triangle
         result[n] = math.sqrt(best)
     return result
-
-
-@kernel
-def _nearest_in_leaf(
-    tree: Tree, leaf: int, vertex_count: int, x: float, y: float, z: float, best: float, nearest: int
-) -> tuple[float, int]:
-    """The least squared distance so far and its triangle, once a leaf has been looked at."""
-    vertices, faces, starts, _ = tree
-    for triangle in range(starts[leaf], starts[leaf + 1]):
-        if faces[triangle, 2] >= vertex_count:
-            continue
-        distance = _squared_distance(vertices, faces, triangle, x, y, z, best)
-        if distance < best:
-            best, nearest = distance, triangle
-    return best, nearest
 
 
 @kernel
