@@ -19,9 +19,9 @@ from mhbench.evaluation.rescoring import Rescorer
 from mhbench.manifests import read_manifest
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import OptionRule, protocol_hash, resolve_protocol, with_options
+from mhbench.protocols.metric_names import error_name
 from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.intervals import Groups, averaging_groups, headline
-from mhbench.scoring.statistics import error_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

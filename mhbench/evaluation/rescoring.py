@@ -8,10 +8,10 @@ import msgspec
 
 from mhbench.evaluation.passes import ShardReader
 from mhbench.evaluation.pipeline import score_predictions
+from mhbench.protocols.metric_names import error_name, needs_root
 from mhbench.protocols.rules import AveragingRule
 from mhbench.scoring.joint_counts import joint_distances
 from mhbench.scoring.scored import kind_of_scoring
-from mhbench.scoring.statistics import error_name, needs_root
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 from mhbench.protocols.loading import protocol_hash
-from mhbench.scoring.statistics import error_name
+from mhbench.protocols.metric_names import error_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -62,6 +62,8 @@ class Part:
 def check(predictions: PredictionTable, protocol: Protocol) -> None:
     """Refuse predictions that have neither bodies nor joints of which the protocol could tell anything.
 
+    Where only collisions are asked for, a file of skeletons is taken: all its numbers are not defined.
+
     Raises:
         PredictionError: what is missing.
     """
@@ -69,10 +71,12 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
     if gives_meshes(predictions) and _of_collisions(protocol) and not matched_only:
         return
     if not _of_order(protocol):
+        if not {"vertices", "smpl_pose"} & set(predictions.persons):
+            return
         raise PredictionError(
             f"{predictions.source}: nobody has a body with a place in the camera's space",
             expected=f"vertices, or SMPL parameters with transl, in space camera, for {protocol.name}",
-            action="write one of them; skeletons alone do not collide",
+            action="write one of them; bodies without a place do not collide",
         )
     pose_protocols.check(predictions, protocol)
 
@@ -110,6 +114,9 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         joined = _join_collisions(bodies)
         measures = {rule.name: _collisions(rule, joined, protocol) for rule in _of_collisions(protocol)}
         provenance = _words(joined, _of_collisions(protocol)[0].people)
+    elif not _of_order(protocol):
+        measures = {rule.name: Recount(rule.name, UNITS[rule.name], _undefined) for rule in protocol.metric}
+        provenance = {"people_without_mesh": str(counts.predicted)}
     poses = [part.poses for part in parts if part.poses is not None]
     scored = None
     if poses:
@@ -187,6 +194,11 @@ def _collisions(rule: MetricRule, found: FrameCollisions, protocol: Protocol) ->
         )
     column = found.sums[:, [SUMS.index(what)]]
     return Statistic(rule.name, UNITS[rule.name], every, column, lambda sums: np.asarray(sums[..., 0]))
+
+
+def _undefined(_weights: Floats) -> float:
+    """No collision among no bodies is no merit."""
+    return float("nan")
 
 
 def _largest(depth_mm: Floats) -> Callable[[Floats], float]:

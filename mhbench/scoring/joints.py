@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.errors import UsageError
-from mhbench.scoring.statistics import needs_root
+from mhbench.protocols.metric_names import needs_root
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.errors import PredictionError, UsageError
+from mhbench.protocols.metric_names import error_name
 from mhbench.records import join_records
 from mhbench.scoring.joints import plan_joints
 from mhbench.scoring.people import truth_skeleton
 from mhbench.scoring.poses import BY_POSITION, score_poses
 from mhbench.scoring.scored import PeopleCounts, Scored
-from mhbench.scoring.statistics import error_name, statistic
+from mhbench.scoring.statistics import statistic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

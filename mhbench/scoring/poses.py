@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from mhbench.frames import JointFlag
+from mhbench.protocols.metric_names import error_name, needs_root
 from mhbench.records import Records
 from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions
 from mhbench.scoring.joint_counts import count_joints, joint_distances, points_of_people
@@ -20,7 +21,7 @@ from mhbench.scoring.people import (
     truth_skeleton,
 )
 from mhbench.scoring.pose_errors import JOINT_ERRORS, acceleration_errors, joint_errors
-from mhbench.scoring.statistics import BODY_ERRORS, error_name, needs_root
+from mhbench.scoring.statistics import BODY_ERRORS
 
 if TYPE_CHECKING:
     import numpy.typing as npt

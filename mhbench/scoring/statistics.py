@@ -15,6 +15,7 @@ import numpy as np
 
 from mhbench.errors import ManifestError
 from mhbench.metrics.depth_ordering import reversed_neighbours, smap_depth_order
+from mhbench.protocols.metric_names import error_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     Flags = npt.NDArray[np.bool_]
     JointRows = Callable[[], tuple[Floats, Flags]]
 
-COUNTING: Final = ("precision", "recall", "f1", "depth_order", "depth_reversed")
-OWN_ERRORS: Final = ("mpjpe_abs", "pmpjpe", "n_mpjpe", "accel", "pve", "mpjae", "pmpjae")
 BODY_ERRORS: Final = ("pve", "mpjae", "pmpjae")
 UNMATCHED_DEPTH_M: Final = 100.0
 _NAME: Final = re.compile(
@@ -91,24 +90,6 @@ def statistic(rule: MetricRule, records: Records, protocol: Protocol) -> Statist
             expected=f"a metric of: {', '.join(_FAMILIES)}",
         )
     return _FAMILIES[family](rule, name, records, protocol)
-
-
-def error_name(rule: MetricRule) -> str:
-    """Which error of the records a metric is made of; "" for one that only counts."""
-    family = rule.name.partition("@")[0].partition(".")[0]
-    if family in COUNTING:
-        return ""
-    if family in OWN_ERRORS:
-        return family
-    if family.endswith("_abs") or rule.root == "none":
-        return "mpjpe_abs"
-    return "mpjpe"
-
-
-def needs_root(rule: MetricRule) -> bool:
-    """Whether a metric is measured from the root of the people."""
-    rooted = error_name(rule) in {"mpjpe", "n_mpjpe", "accel"}
-    return rooted or rule.name.startswith(("depth_order", "depth_reversed"))
 
 
 def ratio(scale: float) -> Callable[[Floats], Floats]:

@@ -14,9 +14,9 @@ from mhbench.protocols.loading import (
     resolve_protocol,
     with_options,
 )
+from mhbench.protocols.metric_names import needs_root
 from mhbench.protocols.words import protocol_in_words
 from mhbench.scoring.scored import KINDS
-from mhbench.scoring.statistics import needs_root
 
 NAMES = protocol_names()
 

@@ -219,14 +219,19 @@ def test_the_whole_way_from_a_file_to_a_result(tmp_path):
     assert "collision_candidate_pairs" in result.provenance
 
 
-def test_refusals(tmp_path, monkeypatch):
+def test_skeletons_alone_have_collisions_that_are_not_defined():
     skeletons = prediction_table(
         truth_table("panoptic", "panoptic_19", [[joints_at([0, 0, 3], "panoptic_19")]]),
         "panoptic_19",
         [[joints_at([0, 0, 3], "panoptic_19")]],
     )
-    with pytest.raises(PredictionError, match="nobody has a body"):
-        counted(skeletons)
+    numbers, result, _ = counted(skeletons)
+    assert set(numbers) == {rule.name for rule in ANYWHERE.metric}
+    assert all(np.isnan(number) for number in numbers.values())
+    assert result.provenance == {"people_without_mesh": "1"}
+
+
+def test_refusals(tmp_path, monkeypatch):
     with pytest.raises(PredictionError, match="nobody has a body"):
         counted(meshes(four_frames(), space="root", root="pelvis"))
     with pytest.raises(PredictionError, match="topology 'smplx'"):
