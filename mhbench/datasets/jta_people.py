@@ -30,7 +30,8 @@ INTRINSICS: Final = np.array([[1158.0, 0.0, 960.0], [0.0, 1158.0, 540.0], [0.0, 
 FRAME, PERSON, JOINT, U, V, X, Y, Z, OCCLUDED, SELF_OCCLUDED = range(10)
 COLUMNS: Final = 10
 _LARGEST_ID: Final = 2**53  # integers below it are exact in a float64
-_FURTHEST: Final = 1e5  # metres, or pixels; a street is shorter
+_FURTHEST_M: Final = 1e5  # a street is shorter
+_FURTHEST_PX: Final = 1e9  # joints a hair before the plane of the camera are seen that far outside the image
 _SAME_PX: Final = 3.0  # the files' pixels may be cut to integers
 _MOST: Final = 0.5  # share of the joints in the image that must project onto their pixels
 
@@ -88,7 +89,8 @@ def _check_values(rows: Floats, path: Path) -> None:
         np.array([FRAMES, _LARGEST_ID - 1, JOINTS - 1, 1, 1]),
     )
     wrong = ((whole != np.floor(whole)) | (whole < least) | (whole > most)).any(axis=1)
-    wrong |= (np.abs(rows[:, U : Z + 1]) > _FURTHEST).any(axis=1)
+    wrong |= (np.abs(rows[:, U : V + 1]) > _FURTHEST_PX).any(axis=1)
+    wrong |= (np.abs(rows[:, V + 1 : Z + 1]) > _FURTHEST_M).any(axis=1)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(

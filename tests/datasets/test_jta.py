@@ -206,13 +206,15 @@ def test_jta_trap_5_the_folder_of_the_readme_is_named(tmp_path):
 
 
 def test_jta_trap_6_pixels_may_be_whole_and_far_outside(tmp_path):
-    far = (-30.0, 1.0, 2.0)
-    place(tmp_path, [row(joint=0, pixel=(1075, 482)), row(joint=1), row(joint=2, point=far)])
+    far, grazing = (-30.0, 1.0, 2.0), (-0.1, 0.8, 0.003)
+    rows = [row(joint=2, point=far), row(joint=3, point=grazing)]
+    place(tmp_path, [row(joint=0, pixel=(1075, 482)), row(joint=1), *rows])
     persons = read_one(tmp_path)[0].persons
     np.testing.assert_array_equal(persons["joints2d"][0, 0], [1075, 482])
     assert persons["joints2d"][0, 2, 0] < -10_000
-    assert (persons["joint_flags"][0, :3] & OUT > 0).tolist() == [False, False, True]
-    assert (persons["joint_flags"][0, :3] & LABELLED2D > 0).all()
+    assert persons["joints2d"][0, 3, 1] > 300_000
+    assert (persons["joint_flags"][0, :4] & OUT > 0).tolist() == [False, False, True, True]
+    assert (persons["joint_flags"][0, :4] & LABELLED2D > 0).all()
 
 
 def test_jta_trap_7_pixels_of_joints_behind_the_camera_are_none(tmp_path):
