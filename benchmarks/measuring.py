@@ -226,8 +226,15 @@ def _processor() -> str:
 
 
 def write(report: Report, path: Path | None = None) -> Path:
-    """Write a report as JSON, checked against its schema (default: `benchmarks/results/<benchmark>.json`)."""
-    target = RESULTS / f"{report.benchmark}.json" if path is None else path
+    """Write a report as JSON, checked against its schema.
+
+    Args:
+        report: what was measured.
+        path: the file, or a folder for `<benchmark>.json`; by default `benchmarks/results/`.
+    """
+    target = RESULTS if path is None else path
+    if path is None or path.is_dir():
+        target /= f"{report.benchmark}.json"
     encoded = msgspec.json.format(msgspec.json.encode(report), indent=1)
     read(encoded)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -279,7 +286,7 @@ def arguments(description: str | None, *, clocks: bool = False) -> argparse.Argu
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=15, help="rounds of the side by side measurement")
     parser.add_argument("--seed", type=int, default=0, help="seed of the made-up input")
-    parser.add_argument("--out", type=Path, help="result file (default: benchmarks/results/NAME.json)")
+    parser.add_argument("--out", type=Path, help="result file, or a folder (default: benchmarks/results)")
     if clocks:
         parser.add_argument(
             "--clock", choices=CLOCKS, default="wall", help="what seconds are (default: wall)"

@@ -52,6 +52,7 @@ def test_a_result_file_survives_the_way_there_and_back(measuring, report, tmp_pa
     again = measuring.read(path.read_bytes())
     assert again == report
     assert json.loads(path.read_text())["format"] == "mhbench-benchmark/1"
+    assert measuring.write(report, tmp_path) == tmp_path / f"{report.benchmark}.json"
     measuring.show(again)
     assert "LOST" in capsys.readouterr().out
 

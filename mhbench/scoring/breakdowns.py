@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -142,12 +143,10 @@ def _person_keys(records: Records) -> dict[str, Keys]:
 
 def _ranges(values: npt.NDArray[np.float64], bounds: tuple[float, ...], unit: str) -> Keys:
     """The half-open range each value lies in, as text that sorts; "" for NaN."""
-    edges = [0.0, *bounds]
-    whole = not unit
-    names = [
-        f"{low:02g} to {high - 1 if whole else high:02g}{unit}"
-        for low, high in zip(edges, bounds, strict=False)
-    ]
+    names = []
+    for low, high in pairwise((0.0, *bounds)):
+        last = high if unit else high - 1  # whole numbers of people
+        names.append(f"{low:02g}" + (f" to {last:02g}{unit}" if last > low else ""))
     names.append(f"{bounds[-1]:02g}{unit} and more")
     chosen = np.array(names)[np.searchsorted(bounds, values, side="right").clip(0, len(bounds))]
     return np.where(np.isfinite(values), chosen, "")
