@@ -53,10 +53,17 @@ class Pass:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShardScore:
-    """One shard: the predictions that are of its frames, and the part of it that was expected (or None)."""
+    """One shard: the predictions that are of its frames, and the part of it that was expected (or None).
+
+    Attributes:
+        found: rows of the predictions of its frames.
+        expected: those of them that the protocol expects.
+        frame_ids: the frames it expects, predicted or not.
+        part: what the kind of scoring made of them.
+    """
 
     found: npt.NDArray[np.int64]
-    outside: int
+    expected: npt.NDArray[np.int64]
     frame_ids: list[str]
     part: Any
 
@@ -122,19 +129,21 @@ def pass_over_shards(
     """
     shards = open_shards(data, dataset=protocol.frames.dataset)
     paths = [shards.folder / info.path for info in shards.infos]
-    found = np.full(predictions.frame_count, fill_value=False)
+    found, expected = np.full((2, predictions.frame_count), fill_value=False)
     gathered, used, bodies = Pass(), [], Choices().bodies
     work = partial(score_shards, predictions=predictions, protocol=protocol, options=options, bodies=bodies)
     alone = options.jobs == 1 or len(paths) == 1
     scores = work(paths, reader=reader) if alone else _in_processes(work, paths, options.jobs)
     for info, one in zip(shards.infos, scores, strict=True):
         found[one.found] = True
-        gathered.outside += one.outside
+        expected[one.expected] = True
         if one.part is not None:
             used.append(info)
             gathered.frame_ids += one.frame_ids
             gathered.parts.append(one.part)
     _check_found(found, predictions, data)
+    # a frame that is in two splits is outside only if no split expects it
+    gathered.outside = int(np.count_nonzero(found & ~expected))
     if not gathered.parts:
         raise UsageError(
             f"no frame under {data} belongs to {protocol.name}",
@@ -168,11 +177,11 @@ def score_shards(
         table = reading.table(path, protocol)
         rows = reading.rows(path, table, predictions)
         wanted = expected_frames(protocol, table, options.frame_lists)
-        found, outside = rows[rows >= 0], int(np.count_nonzero(rows[~wanted] >= 0))
         part = None
         if wanted.any():
             part = kind.score(table.select(wanted), predictions, rows[wanted], protocol, choices)
-        yield ShardScore(found, outside, table.frames["id"][wanted].tolist(), part)
+        found, expected = rows[rows >= 0], rows[wanted & (rows >= 0)]
+        yield ShardScore(found, expected, table.frames["id"][wanted].tolist(), part)
 
 
 def _in_processes(

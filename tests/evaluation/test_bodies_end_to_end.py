@@ -65,6 +65,9 @@ def test_the_truth_is_perfect_and_a_shift_costs_its_length(converted, tmp_path):
     assert "landmark_error" not in result["metrics"]
     assert not result["comparable"]["value"]
     table = read_predictions(truth)
+    # SURREAL's frames of val are in test, too, and are counted once
+    outside = table.frame_count - result["counts"]["frames"]
+    assert result["counts"]["frames_outside_protocol"] == outside
     placed = {"surreal": "joints3d", "up3d": "smpl_transl"}[dataset]
     table.persons[placed][...] += [0, 0, SHIFT_M]
     moved = write_predictions(table, tmp_path / "moved.h5")
