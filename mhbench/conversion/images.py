@@ -10,7 +10,7 @@ import numpy as np
 
 from mhbench.conversion.fingerprints import Fingerprint, fingerprint, quick_fingerprint
 from mhbench.datasets.raw.archives import confined
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.video import count_frames, read_frames
 from mhbench.datasets.videos import video_of
 from mhbench.errors import InputError, MissingInputError

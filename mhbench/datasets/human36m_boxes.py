@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.datasets.raw.json_files import check_file
+from mhbench.datasets.raw.files import check_file
 from mhbench.datasets.raw.matlab import holds_references
 from mhbench.errors import InputError
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 
 from mhbench.cameras import Camera
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.cameras import Camera
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.errors import InputError
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.archives import confined
-from mhbench.datasets.raw.json_files import FILE_LIMIT, Integer, Pixel, Size, decode_json, read_bytes
+from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
+from mhbench.datasets.raw.json_files import Integer, Pixel, Size, decode_json
 from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError
 

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from mhbench.cameras import Camera
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.kept import file_state
 from mhbench.datasets.raw.matlab import read_matlab5
 from mhbench.errors import InputError, MissingInputError

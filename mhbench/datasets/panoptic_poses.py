@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.archives import MEMBER_LIMIT, Member, read_members, tar_members
-from mhbench.datasets.raw.json_files import Integer, decode_json, read_bytes
+from mhbench.datasets.raw.files import read_bytes
+from mhbench.datasets.raw.json_files import Integer, decode_json
 from mhbench.datasets.raw.kept import file_state, kept
 from mhbench.errors import InputError
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from mhbench.bodies import axis_angles_of, rotations_of
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MissingInputError
 

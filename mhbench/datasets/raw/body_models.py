@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.bodies import BodyModel, Gender, body_model
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MissingInputError
 

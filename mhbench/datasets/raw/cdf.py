@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from mhbench.datasets.raw.bounds import BoundsError, TooLargeError
 from mhbench.datasets.raw.cdf_bounds import VERSIONS, check_bounds
-from mhbench.datasets.raw.json_files import read_bytes
+from mhbench.datasets.raw.files import read_bytes
 from mhbench.errors import InputError
 
 if TYPE_CHECKING:

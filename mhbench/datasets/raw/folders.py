@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mhbench.datasets.raw.json_files import unreadable
+from mhbench.datasets.raw.files import unreadable
 from mhbench.errors import MhbenchError
 
 if TYPE_CHECKING:

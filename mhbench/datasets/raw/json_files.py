@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 import re
-import stat
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 
-from mhbench.errors import InputError, MissingInputError
+from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
+from mhbench.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -25,7 +25,6 @@ Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=10**6)]  # width or height of an image, px
 Pixel = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]  # of a joint, or a side of a box
 
-FILE_LIMIT: Final = 2 << 30  # bytes; an official annotation file is below 1 GB, and it is read as a whole
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _NOT_A_NUMBER: Final = re.compile(rb"[-+]?(nan|inf)", re.IGNORECASE)
 
@@ -43,62 +42,6 @@ def read_json(path: Path, kind: type[Kind], *, limit: int = FILE_LIMIT) -> Kind:
         InputError: it is empty, cut short, too large, nested too deeply, holds NaN, or breaks the type.
     """
     return decode_json(read_bytes(path, limit=limit), kind, str(path))
-
-
-def read_bytes(path: Path, *, limit: int = FILE_LIMIT) -> bytes:
-    """The content of a file of at most `limit` bytes.
-
-    Raises:
-        MissingInputError: there is no such file.
-        InputError: it is larger, or it cannot be read.
-    """
-    check_file(path)
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if len(content) > limit:
-        raise InputError(
-            f"{path} is larger than {limit} bytes",
-            expected="a file of the official release",
-            action="check what the file is",
-        )
-    return content
-
-
-def check_file(path: Path) -> None:
-    """Make sure of a regular file before it is opened: to open a pipe waits for ever.
-
-    Raises:
-        MissingInputError: there is none.
-        InputError: it is a folder, a pipe or a device, or the system does not let us look.
-    """
-    try:
-        kind = stat.S_IFMT(path.stat().st_mode)
-    except FileNotFoundError as error:
-        raise MissingInputError(
-            f"{path} is not there",
-            expected="the file as the data set delivers it",
-            action="check the raw folder; `mhbench doctor` tells what is missing",
-        ) from error
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if kind != stat.S_IFREG:
-        raise InputError(
-            f"{path} is {'a folder' if kind == stat.S_IFDIR else 'no file'}",
-            expected="the file as the data set delivers it",
-            action="move it away and extract the file again",
-        )
-
-
-def unreadable(path: Path, error: OSError) -> InputError:
-    """The error of a file that the system does not let us read."""
-    return InputError(
-        f"{path} cannot be read: {error.strerror or error}",
-        expected="a readable file",
-        action="check its permissions and the disk it is on",
-    )
 
 
 def decode_json(content: bytes, kind: type[Kind], where: str, *, root: str = "$") -> Kind:

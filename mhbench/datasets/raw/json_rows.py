@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.datasets.raw.json_files import FILE_LIMIT, read_bytes
+from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
 from mhbench.errors import InputError
 from mhbench.kernels import kernel
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.datasets.raw.bounds import BoundsError, TooLargeError
-from mhbench.datasets.raw.json_files import check_file, unreadable
+from mhbench.datasets.raw.files import check_file, unreadable
 from mhbench.datasets.raw.matlab5_bounds import DEPTH, HEADER, check_bounds
 from mhbench.errors import InputError, UnsafeInputError
 

@@ -17,7 +17,7 @@ import io
 import pickle
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from mhbench.datasets.raw.json_files import FILE_LIMIT, read_bytes
+from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
 from mhbench.datasets.raw.pickle_arrays import Builder, Node, damaged
 from mhbench.errors import InputError
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.bodies import axis_angles_of
-from mhbench.datasets.raw.json_files import FILE_LIMIT, read_bytes
+from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
 from mhbench.predictions.importers.people import Frame, Person, table_of_frames

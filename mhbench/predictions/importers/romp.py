@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.datasets.raw.json_files import FILE_LIMIT
+from mhbench.datasets.raw.files import FILE_LIMIT
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
 from mhbench.predictions.importers.people import Frame, Person, table_of_frames
