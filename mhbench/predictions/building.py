@@ -32,6 +32,7 @@ _COLUMNS: Final = (
     *("score", "bbox", "depth", "joint_scores", "vertices", "joints3d", "joints2d", "rotations"),
 )
 _VALUES: Final = attrgetter(*_COLUMNS)
+_ONE_BY_ONE: Final = ("joints3d", "joints2d", "rotations")  # each joint or bone may be missing
 
 
 class GrowingColumn:
@@ -136,7 +137,7 @@ class TableBuilder:
         """The table of all frames added, in metres.
 
         Raises:
-            PredictionError: a joint is null in part.
+            PredictionError: a joint is null in part; no other value can be, by the schema.
         """
         people = self._start[-1]
         columns = {name: column.finish(people) for name, column in self._columns.items()}
@@ -160,7 +161,7 @@ class TableBuilder:
             **{name: getattr(self._header.header, name) for name in HEADER_FIELDS},
         )
         self._header.to_metres(table)
-        check_whole_joints(table)
+        check_whole(table)
         return table
 
     def _joint(self, path: str, joint: str | int) -> int:
@@ -222,21 +223,22 @@ def _filled(value: Any, shape: tuple[int, ...]) -> Any:
     return [_filled(one, shape[1:]) for one in value] if shape else value
 
 
-def check_whole_joints(table: PredictionTable) -> None:
-    """Check that a joint is there or missing as a whole.
+def check_whole(table: PredictionTable) -> None:
+    """Check that a joint, a bone's rotation, a box or a body is there or missing as a whole.
 
     Raises:
-        PredictionError: one coordinate is null and another is not, with the JSON path.
+        PredictionError: one of its numbers is missing and another is not, with the JSON path.
     """
-    for name in ("joints3d", "joints2d"):
-        if name not in table.persons:
+    for name, column in table.persons.items():
+        if column.dtype.kind != "f" or name == "joint_scores" or column.ndim == 1:
             continue
-        missing = np.isnan(table.persons[name])
-        partly = missing[..., 1:] != missing[..., :1]
+        numbers = tuple(range(2 if name in _ONE_BY_ONE else 1, column.ndim))
+        missing = np.isnan(column)
+        partly = missing.any(axis=numbers) & ~missing.all(axis=numbers)
         if partly.any():
-            person, joint, _ = np.argwhere(partly)[0].tolist()
+            person, *joint = np.argwhere(partly)[0].tolist()
             raise PredictionError(
-                f"{table.source}: {table.where(person)}.{name}[{joint}] has a null and a number",
-                expected="a whole point, or null for a missing joint",
-                action="write null for the joint",
+                f"{table.source}: {table.where(person)}.{name}{joint or ''} has a null and a number",
+                expected="all of its numbers, or null for what is missing",
+                action="write null for all of it",
             )

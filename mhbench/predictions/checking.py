@@ -98,6 +98,13 @@ class HeaderCheck:
 
     def require(self, key: str, path: str) -> None:
         """Check that the header declares what `key`, found at this path, depends on."""
+        if key == "loose_joints" and self.header.space == "root":
+            raise self.error(
+                f"{self.at}space",
+                f"is 'root', but {path} has joints without people, who alone have a root",
+                expected="'camera' or 'world' with loose joints",
+                action="leave the loose joints out, or give absolute positions",
+            )
         for name in REQUIRED[key]:
             ordinal = key == "depth" and self.header.depth_kind == "ordinal"
             if getattr(self.header, name) is None and not ordinal:

@@ -52,7 +52,7 @@ def decode_coco(data: bytes, source: str, dataset: str | None) -> PredictionTabl
         raise UsageError(
             f"{source} looks like COCO keypoint results, which do not name their data set",
             expected="a data set",
-            action="name it, for instance by the full name of the protocol (crowdpose/test)",
+            action="name it: by --dataset, or by the full name of the protocol (crowdpose/test)",
         )
     try:
         raws = _LIST.decode(data)

@@ -1,4 +1,4 @@
-"""What columns of the HDF5 form must fulfil beyond their shapes; JSON is checked record by record."""
+"""What a table must fulfil beyond its shapes, whoever made it; JSON is checked record by record."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.predictions.building import check_whole_joints
-from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT
+from mhbench.predictions.building import check_whole
+from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT, HeaderCheck, IdCheck
+from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
 from mhbench.predictions.table import PAYLOADS, PERSON_COLUMNS
 
 if TYPE_CHECKING:
@@ -15,11 +16,21 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.predictions.checking import HeaderCheck
     from mhbench.predictions.table import PredictionTable
 
 MOST_LABELS: Final = 6
 _VOLUME: Final = ("volume", "volume_corner", "volume_cell")
+
+
+def checked(table: PredictionTable) -> PredictionTable:
+    """A table put together from the files of another program, checked as a file of ours is.
+
+    Raises:
+        PredictionError: with the column and, where it is one person's or one frame's, the row.
+    """
+    header = Header(format=FORMAT, **{name: getattr(table, name) for name in HEADER_FIELDS})
+    check_columns(table, HeaderCheck(header, table.source))
+    return table
 
 
 def check_columns(table: PredictionTable, check: HeaderCheck) -> None:
@@ -28,6 +39,9 @@ def check_columns(table: PredictionTable, check: HeaderCheck) -> None:
     Raises:
         PredictionError: with the path inside the file.
     """
+    ids = IdCheck(check, "/frames/id[{}]")
+    for index, frame_id in enumerate(table.frame_ids.tolist()):
+        ids.check(index, frame_id)
     for name, column in table.persons.items():
         if name in REQUIRED:
             check.require(name, "/persons")
@@ -40,7 +54,7 @@ def check_columns(table: PredictionTable, check: HeaderCheck) -> None:
     _check_payload(table, check)
     _check_volumes(table, check)
     _check_identities(table, check)
-    check_whole_joints(table)
+    check_whole(table)
 
 
 def _check_width(name: str, column: npt.NDArray[Any], body_model: str | None, check: HeaderCheck) -> None:
@@ -79,7 +93,23 @@ def _check_loose(loose: Mapping[str, npt.NDArray[Any]], check: HeaderCheck) -> N
 def _check_payload(table: PredictionTable, check: HeaderCheck) -> None:
     given = [name for name in PAYLOADS if name in table.persons]
     if table.person_count and not given:
-        raise check.error("/persons", "predicts nothing", expected=f"at least one of {', '.join(PAYLOADS)}")
+        raise check.error(
+            "/persons",
+            "predicts nothing",
+            expected=f"at least one of {', '.join(PAYLOADS)}",
+            action="give the joints, or leave the people out",
+        )
+    if "smpl_pose" not in table.persons:
+        return
+    posed = ~np.isnan(table.persons["smpl_pose"][:, 0])
+    shaped = ~np.isnan(table.persons["smpl_betas"][:, 0]) if "smpl_betas" in table.persons else ~posed
+    if (posed != shaped).any():
+        raise check.error(
+            f"/persons/smpl_betas[{int(np.argmax(posed != shaped))}]",
+            "and smpl_pose are not both there",
+            expected="pose and betas of the same people",
+            action="write zeros for a body of the mean shape",
+        )
 
 
 def _check_volumes(table: PredictionTable, check: HeaderCheck) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from typing import Final
@@ -13,6 +14,7 @@ _AT: Final = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL
 _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|[\[\]{},]', re.DOTALL)
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LITERAL: Final = re.compile(rb"NaN|-?Infinity")
 _LAST_KEY: Final = re.compile(r"\.(\w+)[^.]*$")
 
@@ -90,9 +92,12 @@ def syntax_fault(error: Exception, data: bytes, source: str) -> PredictionError:
             expected="at most eight levels",
             action="check how it was written",
         )
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError) or data.startswith(_MARKS):
+        reason = f" ({error.reason})" if isinstance(error, UnicodeDecodeError) else ": a mark of byte order"
         return PredictionError(
-            f"{source} holds bytes that are no UTF-8 ({error.reason})", expected="JSON in UTF-8"
+            f"{source} holds bytes that are no UTF-8{reason}",
+            expected="JSON in UTF-8, which begins with its first bracket",
+            action="save it as UTF-8 without a mark; editors and shells of Windows write others",
         )
     place = _BYTE.search(str(error))
     position = int(place[1]) if place else len(data)

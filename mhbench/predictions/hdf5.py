@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError, UnsafeInputError
-from mhbench.predictions.checking import POSE_SIZE, HeaderCheck, IdCheck
+from mhbench.predictions.checking import POSE_SIZE, HeaderCheck
 from mhbench.predictions.column_checks import check_columns
 from mhbench.predictions.faults import typed_fault
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
@@ -79,9 +79,6 @@ class _Reader:
         self._refuse_unknown("/", self.file, ("frames", "persons", "loose_joints"))
         self._refuse_unknown("/frames", self.file.get("frames", {}), _FRAMES)
         frame_ids = self._text("frames/id")
-        ids = IdCheck(self.check, "/frames/id[{}]")
-        for index, frame_id in enumerate(frame_ids.tolist()):
-            ids.check(index, frame_id)
         loose = self._columns("loose_joints", LOOSE_COLUMNS)
         header = self.check.header
         try:

@@ -33,9 +33,9 @@ def unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
         return
     middle = float(np.median(judged))
     if middle > UNIT_ERROR or middle < 1 / UNIT_ERROR:
-        size = f"{middle:,.0f}" if middle > 1 else f"{middle:.2g}"
+        size = f"larger than {middle:,.0f}" if middle > 1 else f"smaller than {middle:.2g}"
         yield PredictionError(
-            f"{table.source}: declared as {table.units}, half of the people are larger than {size} m",
+            f"{table.source}: declared as {table.units}, half of the people are {size} m",
             expected=f"people of {BODY_M[0]} to {BODY_M[1]} m",
             action=f"declare units '{'mm' if middle > 1 else 'm'}', if that is what the numbers are in",
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FEWEST_JOINTS: Final = 3
 STEPS: Final = 10
-PLACED: Final = ("joints3d", "vertices", "smpl_transl")
+PLACED: Final = ("joints3d", "vertices", "smpl_transl", "volume_corner")
 
 
 def place_by_reprojection(predictions: PredictionTable, shards: Shards) -> PredictionTable:
@@ -50,13 +50,13 @@ def place_by_reprojection(predictions: PredictionTable, shards: Shards) -> Predi
                 action="leave --place out and score errors relative to the root",
             )
         rows = predicted_rows(table, row_of)
-        for frame in np.flatnonzero(rows >= 0).tolist():
-            people = predictions.people(int(rows[frame]))
-            distortion = table.frames["distortion"][frame] if "distortion" in table.frames else np.zeros(8)
-            intrinsics = table.frames["K"][frame]
-            rays = unproject(predictions.persons["joints2d"][people], intrinsics, distortion, table.lens)
-            focal = np.array([intrinsics[0, 0], intrinsics[1, 1]])
-            translation[people] = translations(predictions.persons["joints3d"][people], rays[..., :2], focal)
+        people = predictions.people_of(rows[rows >= 0])
+        frame = np.repeat(np.flatnonzero(rows >= 0), predictions.counts_of(rows[rows >= 0]))
+        intrinsics = table.frames["K"][frame]
+        distortion = table.frames["distortion"][frame] if "distortion" in table.frames else np.zeros(8)
+        rays = unproject(predictions.persons["joints2d"][people], intrinsics, distortion, table.lens)
+        focal = intrinsics[:, [0, 1], [0, 1]]
+        translation[people] = translations(predictions.persons["joints3d"][people], rays[..., :2], focal)
     columns = dict(predictions.persons)
     for name in PLACED:
         if name in columns:
@@ -71,7 +71,7 @@ def translations(joints: Floats, directions: Floats, focal: Floats) -> Floats:
     Args:
         joints: (P, J, 3) m, relative to any point of the person.
         directions: (P, J, 2) undistorted x / z and y / z of the same joints.
-        focal: (2,) px, the weights of the two directions.
+        focal: (2,) or (P, 2) px, the weights of the two directions.
 
     Returns:
         (P, 3) m, camera frame; NaN with fewer than three joints or where no place before the camera fits.
@@ -79,7 +79,7 @@ def translations(joints: Floats, directions: Floats, focal: Floats) -> Floats:
     valid = np.asarray(np.isfinite(joints).all(axis=-1) & np.isfinite(directions).all(axis=-1))
     points = np.where(valid[..., None], joints, 0.0)
     goal = np.where(valid[..., None], directions, 0.0)
-    weight = valid[..., None] * focal
+    weight = valid[..., None] * focal[..., None, :]
     # (x + tx) - u (z + tz) = 0 and the same for y, linear in t
     value = goal * points[..., 2:] - points[..., :2]
     guess = _solved(_design(goal), value, weight)

@@ -17,6 +17,7 @@ from mhbench.errors import InputError, MissingInputError, PredictionError
 from mhbench.predictions.building import TableBuilder
 from mhbench.predictions.checking import HeaderCheck
 from mhbench.predictions.coco import decode_coco
+from mhbench.predictions.column_checks import checked
 from mhbench.predictions.faults import syntax_fault, typed_fault
 from mhbench.predictions.schema import FORMAT, SIZE_LIMIT, Document, FrameRecord
 
@@ -58,7 +59,7 @@ def read_predictions(
     elif path.is_dir():
         from mhbench.predictions.importers.challenge import read_challenge_tree  # noqa: PLC0415 - seldom met
 
-        table = read_challenge_tree(path)
+        table = checked(read_challenge_tree(path))
     else:
         data = read_text(path)
         if data[:64].lstrip()[:1] == b"[":
@@ -77,7 +78,7 @@ def _read_hdf5(path: Path) -> PredictionTable:
     from mhbench.predictions import hdf5, volume_files  # noqa: PLC0415 - h5py is loaded only for its own form
 
     if volume_files.is_volume_file(path):
-        return volume_files.volumes_as_predictions(path)
+        return checked(volume_files.volumes_as_predictions(path))
     return hdf5.read_hdf5(path)
 
 

@@ -147,6 +147,10 @@ class PredictionTable:
         """Rows of the people of one frame."""
         return slice(int(self.person_start[frame]), int(self.person_start[frame + 1]))
 
+    def people_of(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Rows of the people of frames given by their rows, frame by frame."""
+        return _ragged(self.person_start, frames)[1]
+
     def counts_of(self, frames: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """(N,) number of people in frames given by their rows; 0 for the row -1, a frame not predicted."""
         return np.append(np.diff(self.person_start), 0)[frames]

@@ -54,7 +54,8 @@ class ValidationReport:
         lines += [f"fault: {fault}" for fault in self.faults]
         if self.fault_count > len(self.faults):
             lines.append(f"... and {self.fault_count - len(self.faults)} more")
-        lines.append("no faults" if not self.fault_count else f"{self.fault_count} faults")
+        plural = "" if self.fault_count == 1 else "s"
+        lines.append(f"{self.fault_count} fault{plural}" if self.fault_count else "no faults")
         return "\n".join(lines)
 
 
@@ -163,7 +164,8 @@ def _body_warnings(table: PredictionTable) -> Iterator[str]:
     extents = body_extents(joints)
     judged = extents[np.isfinite(extents)]
     if len(judged) and not BODY_M[0] <= np.median(judged) <= BODY_M[1]:
-        yield f"half of the people are larger than {np.median(judged):.3g} m: check the units"
+        side = "smaller" if np.median(judged) < BODY_M[0] else "larger"
+        yield f"half of the people are {side} than {np.median(judged):.3g} m: check the units"
     hands = handedness(joints, known)
     if np.isfinite(hands).sum() >= _ENOUGH and np.nanmean(hands < 0, where=np.isfinite(hands)) > _MOST:
         yield (

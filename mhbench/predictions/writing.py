@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PIXEL_COLUMNS: Final = ("joints2d", "bbox")
 _PIXEL_DIGITS: Final = 3  # a pixel is a few millimetres wide: it needs three digits less than a metre
 _ROW_COLUMNS: Final = ("joints3d", "joints2d", "rotations")  # null stands for a whole row of NaN
-_BODY_KEYS: Final = {"smpl_pose": "pose", "smpl_betas": "betas", "smpl_transl": "transl", "gender": "gender"}
+_BODY_KEYS: Final = {"smpl_betas": "betas", "smpl_transl": "transl", "gender": "gender"}
 
 
 def write_predictions(table: PredictionTable, path: str | Path, *, decimals: int | None = None) -> Path:
@@ -103,12 +103,16 @@ def _frames(table: PredictionTable, decimals: int | None) -> Iterator[dict[str, 
 
 def _persons(table: PredictionTable, people: slice, decimals: int | None) -> list[dict[str, Any]]:
     persons: list[dict[str, Any]] = [{} for _ in range(people.stop - people.start)]
-    for name, column in table.persons.items():
-        for person, value in zip(persons, _values(name, column[people], decimals), strict=True):
+    for name in (name for name in PERSON_COLUMNS if name in table.persons):  # a body's pose comes first
+        values = _values(name, table.persons[name][people], decimals)
+        for person, value in zip(persons, values, strict=True):
             if value is None:
                 continue
-            if name in _BODY_KEYS:
-                person.setdefault("smpl", {"model": table.body_model})[_BODY_KEYS[name]] = value
+            if name == "smpl_pose":
+                person["smpl"] = {"model": table.body_model, "pose": value}
+            elif name in _BODY_KEYS:
+                if "smpl" in person:  # a gender may also be that of a volume
+                    person["smpl"][_BODY_KEYS[name]] = value
             else:
                 person[name] = value
     for number, person in enumerate(persons):

@@ -85,8 +85,8 @@ def predicted_bodies(predictions: PredictionTable) -> Bodies:
             action="write joints3d, or vertices in SMPL's topology",
         )
     said = columns.get("gender", np.full(predictions.person_count, ""))
-    betas = columns.get("smpl_betas", np.zeros((predictions.person_count, 10)))
-    return Bodies(columns["smpl_pose"], np.nan_to_num(betas), np.where(said == "", "neutral", said))
+    betas = np.nan_to_num(columns["smpl_betas"])  # of people without a body
+    return Bodies(columns["smpl_pose"], betas, np.where(said == "", "neutral", said))
 
 
 def truth_of_bodies(table: FrameTable, protocol: Protocol, folder: Path) -> FrameTable:

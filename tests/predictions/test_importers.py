@@ -103,6 +103,24 @@ def test_damaged_romp_results_are_refused(tmp_path):
     save_romp(path, {key: value for key, value in romp_people(1).items() if key != "joints"})
     with pytest.raises(PredictionError, match="joints is missing"):
         read_romp(tmp_path, "3dpw", KNOWN)
+    for change, words in (
+        ({"joints": np.zeros((1, 20, 3))}, "less than SMPL's joints"),
+        ({"joints": np.zeros((2, 71, 3))}, "different people"),
+        ({"joints": np.zeros(3)}, r"joints is float64\[3\]"),
+        ({"joints": np.full((1, 71, 3), np.inf)}, "infinite"),
+        ({"center_confs": [[1.0], [1.0, 2.0]]}, "center_confs is list"),
+        ({"track_ids": np.array([np.nan])}, "track_ids is nan"),
+        ({"smpl_thetas": "a"}, "smpl_thetas is str"),
+    ):
+        save_romp(path, romp_people(1) | change)
+        with pytest.raises(PredictionError, match=words):
+            read_romp(tmp_path, "3dpw", KNOWN)
+
+
+def test_an_image_without_people_may_have_a_file(tmp_path):
+    save_romp(tmp_path / "walk_00" / "image_00000.npz", romp_people(0))
+    table = read_romp(tmp_path, "3dpw", KNOWN)
+    assert (table.frame_count, table.person_count) == (1, 0)
 
 
 def test_an_image_without_its_folder_is_ambiguous_and_a_strange_one_unknown(tmp_path):
@@ -160,6 +178,11 @@ def test_other_pickles_of_tracks_are_refused(tmp_path):
         ({"walk_00/image_00001.jpg": {"tid": [1]}}, "another layout"),
         ({"walk_00/image_00001.jpg": short | {"tid": [1, 2]}}, "different lengths"),
         ({"walk_00/image_00001.jpg": short | {"smpl": [{"betas": np.zeros(3)}]}}, "global_orient"),
+        ({"walk_00/image_00001.jpg": short | {"conf": ["sure"]}}, "conf is str"),
+        ({"walk_00/image_00001.jpg": short | {"conf": [np.nan]}}, "conf is nan"),
+        ({"walk_00/image_00001.jpg": short | {"tid": [None]}}, "tid is"),
+        ({"walk_00/image_00001.jpg": short | {"bbox": [np.zeros(5)]}}, "bbox is float64[5]"),
+        ({"walk_00/image_00001.jpg": short, "a/walk_00/image_00001.png": short}, "already"),
         ([1, 2], "a dictionary"),
     ):
         (tmp_path / "demo.pkl").write_bytes(pickle.dumps(content))
@@ -198,6 +221,7 @@ def test_mmpose_gives_keypoints_with_scores_and_boxes(tmp_path):
         '[{"keypoints": [[1, 2], [1]], "keypoint_scores": [1, 1]}]',
         "nonsense",
         json.dumps([{"keypoints": [[1, 2]] * 5, "keypoint_scores": [1] * 5}]),
+        json.dumps([{"keypoints": [[1, 2]] * 17, "keypoint_scores": [1] * 17, "bbox": [[1, 2, 3]]}]),
     ],
 )
 def test_other_json_is_refused(tmp_path, content):
@@ -270,6 +294,21 @@ def test_submissions_carry_the_same_keys_everywhere(tmp_path):
         read_challenge_tree(tmp_path)
     with pytest.raises(InputError, match="no submission"):
         read_challenge_tree(tmp_path / "test")
+
+
+def test_a_submission_is_checked_as_a_file_of_ours(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        content = {"jointPositions": np.zeros((1, 2, 24, 3))}
+        (tmp_path / split / "a.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(PredictionError, match="is 'a/0/0', which is already"):
+        read_predictions(tmp_path)
+    (tmp_path / "train" / "a.pkl").write_bytes(pickle.dumps({"orientations": np.zeros((1, 2, 9, 3, 3))}))
+    (tmp_path / "test" / "a.pkl").unlink()
+    content = {"orientations": np.full((1, 2, 9, 3, 3), np.inf)}
+    (tmp_path / "test" / "b.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(PredictionError, match="infinite"):
+        read_predictions(tmp_path)
 
 
 def test_the_command_names_frames_by_the_shards_images(tmp_path):

@@ -100,6 +100,23 @@ def test_the_truth_is_put_back_through_the_real_lens(shards, rooted):
     assert placed.persons["joints3d"][known] == pytest.approx(truth.persons["joints3d"][known], abs=2e-3)
 
 
+def test_bodies_and_volumes_move_with_their_joints_and_unknown_frames_get_no_place(shards, rooted):
+    count = rooted.person_count
+    corner = np.zeros((count, 3))
+    persons = {**rooted.persons, "smpl_transl": np.ones((count, 3)), "volume_corner": corner}
+    ids = rooted.frame_ids.copy()
+    ids[0] = "elsewhere/00_16/1"
+    placed = place_by_reprojection(replace(rooted, frame_ids=ids, persons=persons), open_shards(shards))
+    shift = placed.persons["joints3d"] - rooted.persons["joints3d"]
+    assert np.isnan(shift[placed.people(0)]).all()
+    known = np.isfinite(shift).all(axis=2)
+    assert known.any()
+    person, joint = np.nonzero(known)
+    assert placed.persons["volume_corner"][person] == pytest.approx(shift[person, joint])
+    assert placed.persons["smpl_transl"][person] == pytest.approx(1.0 + shift[person, joint])
+    assert not corner.any()
+
+
 def test_a_placed_file_enters_absolute_metrics_and_the_result_says_so(shards, rooted, tmp_path):
     path = tmp_path / "preds.json"
     write_predictions(rooted, path)

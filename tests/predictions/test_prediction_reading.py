@@ -162,6 +162,11 @@ def test_frame_faults(document):
     assert "$.predictions[1].loose_joints[0][0] is 15" in str(fault(document))
     frames[1] = {"frame": "x", "loose_joints": [["tail", 0, 0, 0, 1]]}
     assert "right_hip" in str(fault(document))
+    frames[1] = {"frame": "x", "loose_joints": [["neck", 0, 0, 0, 1]]}
+    document |= {"space": "root", "root": "neck"}
+    assert "$.space is 'root', but $.predictions[1].loose_joints[0][0] has joints without" in str(
+        fault(document)
+    )
 
 
 def test_report_collects_the_fault_of_every_frame(document):
@@ -194,7 +199,9 @@ def test_number_literals_json_does_not_have(document, literal):
         (b'{"predictions":[{"frame":"a', "ends too early, inside $.predictions[0].frame"),
         (b'{"predictions":[{"a":[1,[2,3', "ends too early, inside $.predictions[0].a[1][1]"),
         (b'{"predictions":[1,]}', "trailing comma"),
-        (b"\xff\xfe", "invalid character"),
+        (b"\x00", "invalid character"),
+        ('{"format": "a"}'.encode("utf-16"), "a mark of byte order"),
+        ('{"format": "a"}'.encode("utf-8-sig"), "a mark of byte order"),
         (b'"text"', "got `str`"),
         (b"3", "got `int`"),
         (b'{"format":"\xff"}', "UTF-8"),

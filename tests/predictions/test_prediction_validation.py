@@ -104,7 +104,8 @@ def test_report_of_a_good_file(people, tmp_path):
         (lambda joints: joints * [-1, 1, 1], "left and right exchanged"),
         (lambda joints: joints * [1, -1, -1] + [0, 0, 16], "upside down"),
         (lambda joints: joints - [0, 0, 20], "behind the camera"),
-        (lambda joints: joints * 3, "check the units"),
+        (lambda joints: joints * 3, "larger than"),
+        (lambda joints: (joints - [0, 0, 8]) * 0.1 + [0, 0, 8], "smaller than"),
     ],
 )
 def test_bodies_that_look_wrong(people, tmp_path, change, words):

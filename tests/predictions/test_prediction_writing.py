@@ -162,6 +162,16 @@ def test_a_person_without_any_joint_keeps_its_nulls():
         encode_predictions(dataclasses.replace(table, persons={"score": np.ones(1)}))
 
 
+def test_the_gender_of_a_person_without_a_body_is_left_out(full_table):
+    bodiless = {name: full_table.persons[name] for name in ("gender", "joints3d", "smpl_betas", "smpl_pose")}
+    bodiless["smpl_pose"] = bodiless["smpl_pose"].copy()
+    bodiless["smpl_betas"] = bodiless["smpl_betas"].copy()
+    bodiless["smpl_pose"][0] = bodiless["smpl_betas"][0] = np.nan
+    text = encode_predictions(dataclasses.replace(full_table, persons=bodiless))
+    assert "smpl" not in json.loads(text)["predictions"][0]["persons"][0]
+    assert decode_predictions(text, "memory").persons["gender"].tolist() == ["", "", "female", "neutral"]
+
+
 def test_places_that_take_no_file(full_table, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="suffix"):
         write_predictions(full_table, tmp_path / "p.txt")
@@ -198,6 +208,17 @@ def replace(path, values):
     return edit
 
 
+def spoil(path, place):
+    """Make one number of a column, or one row, NaN."""
+
+    def edit(file):
+        values = file[path][()]
+        values[place] = np.nan
+        file[path][...] = values
+
+    return edit
+
+
 def bomb(file):
     del file["frames/id"]
     file.create_dataset("frames/id", (10**12,), "S8", chunks=(1024,))
@@ -213,6 +234,11 @@ def bomb(file):
         (replace("persons/score", [np.inf] * 4), ["/persons/score holds an infinite number"]),
         (replace("persons/person", [1] * 4), ["/persons/person", "texts"]),
         (replace("persons/joints3d", np.zeros((4, 15, 2))), ["persons/joints3d is float64[4, 15, 2]"]),
+        (replace("persons/bbox", [[1, 2, 3, np.nan]] * 4), ["persons[0].bbox has a null and a number"]),
+        (spoil("persons/vertices", (2, 3, 1)), ["$.predictions[2].persons[1].vertices has a null"]),
+        (spoil("persons/rotations", (3, 1, 0, 0)), ["persons[2].rotations[1] has a null and a number"]),
+        (spoil("persons/smpl_betas", 1), ["/persons/smpl_betas[1] and smpl_pose are not both there"]),
+        (lambda file: file["persons"].__delitem__("smpl_betas"), ["/persons/smpl_betas[0]", "zeros"]),
         (replace("persons/rotations", np.zeros((4, 24, 3, 3))), ["/persons/rotations has 24", "challenge_9"]),
         (replace("frames/person_start", [0, 2, 1, 4]), ["person_start is no list of offsets"]),
         (replace("frames/id", ["a/0/1", "a/0/2", "a/0/02"]), ["/frames/id[2] is 'a/0/02'", "/frames/id[1]"]),

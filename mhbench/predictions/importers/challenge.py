@@ -11,12 +11,13 @@ Source: aymenmir1/3dpw-eval (readme and evaluate.py).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, PredictionError
+from mhbench.predictions.importers.people import numbers
 from mhbench.predictions.table import PredictionTable
 from mhbench.skeletons import skeleton
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 DATASET: Final = "3dpw"
 SPLITS: Final = ("train", "validation", "test")
 SKELETON: Final = "smpl_24"
-SHAPES: Final = {"jointPositions": (24, 3), "orientations": (9, 3, 3)}
+# actors, images, then what of each
+SHAPES: Final = {"jointPositions": (None, None, 24, 3), "orientations": (None, None, 9, 3, 3)}
 COLUMNS: Final = {"jointPositions": "joints3d", "orientations": "rotations"}
 
 
@@ -46,6 +48,7 @@ def read_challenge_tree(folder: Path) -> PredictionTable:
         raise InputError(
             f"{folder} cannot be read: it is a folder and holds no submission to the 3DPW challenge",
             expected=f"a predictions file, or one pickle per sequence in {', '.join(SPLITS)}",
+            action="give the file, or the folder that holds these",
         )
     contents = [_read(path) for path in paths]
     keys = contents[0].keys()
@@ -81,33 +84,16 @@ def read_challenge_tree(folder: Path) -> PredictionTable:
 def _read(path: Path) -> dict[str, Floats]:
     """The arrays of one file, joints relative to the pelvis."""
     content = read_pickle(path, keys=SHAPES)
-    found = {}
-    for key, value in content.items():
-        array = _array(value)
-        if array is None or array.shape[2:] != SHAPES[key] or array.ndim != 2 + len(SHAPES[key]):
-            words = type(value).__name__ if array is None else str(list(array.shape))
-            raise PredictionError(
-                f"{path}: {key} is {words}",
-                expected=f"numbers of shape [actors, images, {', '.join(map(str, SHAPES[key]))}]",
-                action="write one row per actor and image, as the challenge's readme asks",
-            )
-        found[key] = array
+    found = {key: numbers(value, SHAPES[key], f"{path}: {key}") for key, value in content.items()}
     if not found or len({array.shape[:2] for array in found.values()}) > 1:
         raise PredictionError(
             f"{path}: {'no key of a submission' if not found else 'the keys differ in actors or images'}",
             expected="jointPositions, orientations, or both, for the same actors and images",
+            action="write one row per actor and image, as the challenge's readme asks",
         )
     if "jointPositions" in found:
         found["jointPositions"] = found["jointPositions"] - found["jointPositions"][:, :, :1]
     return found
-
-
-def _array(value: Any) -> Floats | None:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # lists of unlike lengths
-        return None
-    return array.astype(np.float64) if array.dtype.kind in "fiu" else None
 
 
 def _by_frame(values: Floats) -> Floats:

@@ -28,7 +28,7 @@ from mhbench.bodies import axis_angles_of
 from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
-from mhbench.predictions.importers.people import Frame, Person, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, number, numbers, table_of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,11 @@ def read_humans4d(path: Path, dataset: str, known: KnownFrames, model: str = "")
     """
     paths = [path] if path.is_file() else sorted(path.rglob("*.pkl"))
     if not paths:
-        raise PredictionError(f"{path} holds no .pkl", expected="results of 4D-Humans, as plain pickles")
+        raise PredictionError(
+            f"{path} holds no .pkl",
+            expected="results of 4D-Humans, as plain pickles",
+            action="check the path",
+        )
     frames = [
         Frame(known.frame_id(str(image), str(one)), _people(content, f"{one}: {image}"))
         for one in paths
@@ -75,7 +79,11 @@ def _content(path: Path) -> Mapping[Any, Any]:
         )
     content = decode_pickle(data, str(path))
     if not isinstance(content, dict):
-        raise PredictionError(f"{path} holds {type(content).__name__}", expected="a dictionary by image")
+        raise PredictionError(
+            f"{path} holds {type(content).__name__}",
+            expected="a dictionary by image",
+            action="give the file that PHALP wrote beside its video",
+        )
     return content
 
 
@@ -83,35 +91,33 @@ def _people(content: Any, where: str) -> list[Person]:
     found = content if isinstance(content, dict) else {}
     lists: dict[str, list[Any]] = {name: found[name] for name in _LISTS if isinstance(found.get(name), list)}
     if len(lists) < len(_LISTS):
-        raise PredictionError(f"{where} has another layout", expected=f"lists {', '.join(_LISTS)}")
+        raise PredictionError(
+            f"{where} has another layout",
+            expected=f"lists {', '.join(_LISTS)}",
+            action="give the file that PHALP wrote beside its video",
+        )
     if len({len(one) for one in lists.values()}) > 1:
         raise PredictionError(
             f"{where}: the lists have different lengths",
             expected="one entry per track in each",
+            action="run the tracker again",
         )
     rows = zip(*(lists[name] for name in _LISTS), strict=True)
     return [
         {
-            "score": float(np.asarray(conf).reshape(-1)[0]),
-            "track": int(tid),
-            "bbox": np.asarray(bbox, dtype=np.float64).reshape(4),
+            "score": number(conf, f"{where}: conf"),
+            "track": int(number(tid, f"{where}: tid")),
+            "bbox": numbers(bbox, (4,), f"{where}: bbox"),
             **_body(smpl, where),
             "gender": "neutral",
         }
         for tid, seen_before, conf, bbox, smpl in rows
-        if int(seen_before) == 0
+        if number(seen_before, f"{where}: tracked_time") == 0
     ]
 
 
 def _body(smpl: Any, where: str) -> dict[str, npt.NDArray[np.float64]]:
-    found = {}
-    for name, shape in _PARTS.items():
-        value = smpl.get(name) if isinstance(smpl, dict) else None
-        if not isinstance(value, np.ndarray) or value.shape != shape:
-            raise PredictionError(
-                f"{where}: smpl.{name} is {getattr(value, 'shape', type(value).__name__)}",
-                expected=f"an array of shape {list(shape)}",
-            )
-        found[name] = value.astype(np.float64)
+    parts = smpl if isinstance(smpl, dict) else {}
+    found = {name: numbers(parts.get(name), shape, f"{where}: smpl.{name}") for name, shape in _PARTS.items()}
     matrices = np.concatenate([found["global_orient"], found["body_pose"]])
     return {"smpl_pose": axis_angles_of(matrices).reshape(72), "smpl_betas": found["betas"]}

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import PredictionError
-from mhbench.predictions.importers.people import Frame, Person, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, numbers, table_of_frames
 from mhbench.predictions.reading import read_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def read_mmpose(
     """
     paths = sorted(folder.rglob("*.json"))
     if not paths:
-        raise PredictionError(f"{folder} holds no .json", expected="results of mmpose's inferencer")
+        raise PredictionError(
+            f"{folder} holds no .json", expected="results of mmpose's inferencer", action="check the path"
+        )
     frames, counts = [], set()
     for path in paths:
         instances = _instances(path)
@@ -119,7 +121,7 @@ def _person(one: Instance, path: Path) -> Person:
         "joint_scores": scores,
     }
     if one.bbox:
-        x0, y0, x1, y1 = one.bbox[0]
+        ((x0, y0, x1, y1),) = numbers(one.bbox, (1, 4), f"{path}: bbox")
         person["bbox"] = np.array([x0, y0, x1 - x0, y1 - y0])
     return person
 

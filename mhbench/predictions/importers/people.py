@@ -8,14 +8,58 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.errors import PredictionError
+from mhbench.predictions.column_checks import checked
 from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy.typing as npt
+
 Person = dict[str, Any]
 _TEXTS: Final = ("gender", "person")
+
+
+def numbers(value: object, shape: tuple[int | None, ...], where: str) -> npt.NDArray[np.float64]:
+    """What a file holds at a place, as numbers of a shape (None = any size); NaN is missing.
+
+    Raises:
+        PredictionError: it is anything else.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unlike lengths
+        array = np.array(None)
+    numeric = array.dtype.kind in "fiu"
+    fits = array.ndim == len(shape) and all(
+        want in (None, have) for have, want in zip(array.shape, shape, strict=True)
+    )
+    if not numeric or not fits or np.isinf(array).any():
+        words = "missing" if value is None else type(value).__name__
+        if numeric:
+            words = f"{array.dtype}{list(array.shape)}" if not fits else "infinite"
+        raise PredictionError(
+            f"{where} is {words}",
+            expected=f"finite numbers of shape [{', '.join('any' if n is None else str(n) for n in shape)}]",
+            action="check that the file was written by the program that is named",
+        )
+    return array.astype(np.float64)
+
+
+def number(value: object, where: str) -> float:
+    """One finite number, alone or in an array of its own.
+
+    Raises:
+        PredictionError: it is anything else.
+    """
+    alone = value.reshape(()) if isinstance(value, np.ndarray) and value.size == 1 else value
+    found = float(numbers(alone, (), where))
+    if not np.isfinite(found):
+        raise PredictionError(
+            f"{where} is {found}", expected="a finite number", action="run the model again on this image"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +83,8 @@ def table_of_frames(
     """The table of these frames, in their order.
 
     Raises:
-        PredictionError: a frame is there twice, or people have different columns.
+        PredictionError: a frame is there twice, people have different columns, or a number is infinite.
     """
-    ids = [frame.frame_id for frame in frames]
-    if len(set(ids)) < len(ids):
-        twice = next(one for one in ids if ids.count(one) > 1)
-        raise PredictionError(
-            f"{source}: frame {twice} is there twice",
-            expected="one result per image",
-            action="keep the results of one run in a folder",
-        )
     people = [person for frame in frames for person in frame.people]
     names = list(people[0]) if people else []
     if any(list(person) != names for person in people):
@@ -58,9 +94,9 @@ def table_of_frames(
             action="keep the results of one model in a folder",
         )
     counts = [len(frame.people) for frame in frames]
-    return PredictionTable(
+    table = PredictionTable(
         dataset=dataset,
-        frame_ids=np.array(ids, dtype=np.str_),
+        frame_ids=np.array([frame.frame_id for frame in frames], dtype=np.str_),
         person_start=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         persons={
             name: np.array(
@@ -76,3 +112,4 @@ def table_of_frames(
         body_model="smpl" if "smpl_pose" in names else None,
         source=str(source),
     )
+    return checked(table)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -25,13 +26,11 @@ import numpy as np
 from mhbench.datasets.raw.files import FILE_LIMIT
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
-from mhbench.predictions.importers.people import Frame, Person, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, number, numbers, table_of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import numpy.typing as npt
 
     from mhbench.predictions.importers.naming import KnownFrames
     from mhbench.predictions.table import PredictionTable
@@ -39,6 +38,15 @@ if TYPE_CHECKING:
 SKELETON: Final = "smpl_24"
 JOINTS: Final = 24
 SUMMARY: Final = "video_results"
+_ARRAYS: Final = {
+    "joints": (None, None, 3),
+    "pj2d_org": (None, None, 2),
+    "smpl_thetas": (None, 72),
+    "smpl_betas": (None, None),
+    "track_ids": (None,),
+}
+_OPTIONAL: Final = ("track_ids",)
+_SMPL_BETAS: Final = 10
 _THRESHOLD: Final = re.compile(r"(?:__[A-Za-z0-9]*)?_\d*\.\d+$")  # what BEV appends
 
 
@@ -51,7 +59,9 @@ def read_romp(folder: Path, dataset: str, known: KnownFrames, model: str = "") -
     """
     paths = [path for path in sorted(folder.rglob("*.npz")) if path.stem != SUMMARY]
     if not paths:
-        raise PredictionError(f"{folder} holds no .npz", expected="results of ROMP or BEV")
+        raise PredictionError(
+            f"{folder} holds no .npz", expected="results of ROMP or BEV", action="check the path"
+        )
     frames = []
     for path in paths:
         name = path.relative_to(folder).with_suffix("").as_posix()
@@ -68,7 +78,11 @@ def _results(path: Path) -> Mapping[str, Any]:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo("results.npy")
             if info.file_size > FILE_LIMIT:
-                raise InputError(f"{path}: results.npy unpacks to {info.file_size} bytes", expected="less")
+                raise InputError(
+                    f"{path}: results.npy unpacks to {info.file_size} bytes",
+                    expected=f"at most {FILE_LIMIT}",
+                    action="check that ROMP or BEV wrote the file",
+                )
             content = archive.open(info)
             version = np.lib.format.read_magic(content)
             read_header = (
@@ -78,7 +92,10 @@ def _results(path: Path) -> Mapping[str, Any]:
             )
             shape, _, dtype = read_header(content)
             stored = content.read()
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError),
+        *(NotImplementedError, RuntimeError),  # a compression nobody knows, and a password
+    ) as error:
         raise InputError(
             f"{path} cannot be read: {error}",
             expected="an .npz with the array `results`, as ROMP and BEV write it",
@@ -88,46 +105,40 @@ def _results(path: Path) -> Mapping[str, Any]:
         raise PredictionError(
             f"{path}: `results` is {dtype}{list(shape)}",
             expected="one pickled dictionary, as ROMP and BEV write it",
+            action="run the model again with its own saving of results",
         )
     value = decode_pickle(stored, f"{path}:results")
     value = value.item() if isinstance(value, np.ndarray) else value
     if not isinstance(value, dict):
-        raise PredictionError(f"{path}: `results` holds {type(value).__name__}", expected="a dictionary")
+        raise PredictionError(
+            f"{path}: `results` holds {type(value).__name__}",
+            expected="a dictionary, as ROMP and BEV write it",
+            action="run the model again with its own saving of results",
+        )
     return value
 
 
 def _people(results: Mapping[str, Any], path: Path) -> list[Person]:
-    joints, pixels = _rows(results, "joints", path), _rows(results, "pj2d_org", path)
-    pose, betas = _rows(results, "smpl_thetas", path), _rows(results, "smpl_betas", path)
-    score = _rows(results, "center_confs", path).reshape(len(joints), -1)
-    tracks = results.get("track_ids")
-    if {len(pixels), len(pose), len(betas)} != {len(joints)} or pose.shape[1:] != (72,):
+    arrays = {
+        name: numbers(results.get(name), shape, f"{path}: {name}")
+        for name, shape in _ARRAYS.items()
+        if name in results or name not in _OPTIONAL
+    }
+    sure = results.get("center_confs")
+    flat = sure.ravel() if isinstance(sure, np.ndarray) else sure  # (N,) or (N, 1)
+    score = numbers(flat, (None,), f"{path}: center_confs")
+    rows = {len(score), *map(len, arrays.values())}
+    if len(rows) > 1 or arrays["joints"].shape[1] < JOINTS or arrays["pj2d_org"].shape[1] < JOINTS:
         raise PredictionError(
-            f"{path}: joints, pj2d_org, smpl_thetas and smpl_betas are of different people",
-            expected="one row per person in each, poses of 72 numbers",
-        )
-    plain_smpl = betas.shape[1] == 10
-    people = []
-    for row in range(len(joints)):
-        columns: dict[str, Any] = {
-            "joints3d": joints[row, :JOINTS] - joints[row, 0],
-            "joints2d": pixels[row, :JOINTS],
-            "score": float(score[row, 0]),
-        }
-        if plain_smpl:
-            columns |= {"smpl_pose": pose[row], "smpl_betas": betas[row], "gender": "neutral"}
-        if tracks is not None:
-            columns["track"] = int(np.asarray(tracks).reshape(-1)[row])
-        people.append(columns)
-    return people
-
-
-def _rows(results: Mapping[str, Any], key: str, path: Path) -> npt.NDArray[np.float64]:
-    value = results.get(key)
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
-        raise PredictionError(
-            f"{path}: {key} is {'missing' if value is None else type(value).__name__}",
-            expected="an array of numbers, one row per person",
+            f"{path}: its arrays are of different people, or of less than SMPL's joints",
+            expected=f"one row per person in each of {', '.join(_ARRAYS)}, and {JOINTS} joints or more",
             action="run the model with its calculation of the mesh, which is the default",
         )
-    return value.astype(np.float64)
+    joints = arrays["joints"][:, :JOINTS] - arrays["joints"][:, :1]
+    columns: dict[str, Any] = {"joints3d": joints, "joints2d": arrays["pj2d_org"][:, :JOINTS], "score": score}
+    if arrays["smpl_betas"].shape[1] == _SMPL_BETAS:
+        columns |= {"smpl_pose": arrays["smpl_thetas"], "smpl_betas": arrays["smpl_betas"]}
+        columns["gender"] = ["neutral"] * len(score)
+    if "track_ids" in arrays:
+        columns["track"] = [int(number(one, f"{path}: track_ids")) for one in arrays["track_ids"]]
+    return [{name: column[row] for name, column in columns.items()} for row in range(len(score))]
