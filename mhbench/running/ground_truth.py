@@ -1,6 +1,6 @@
 """Predictions without a network: the ground truth itself, and through its own heatmaps.
 
-Networks run in `running_networks`.
+Networks run in `networks`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mhbench.heatmaps.camera_space import to_camera
 from mhbench.heatmaps.decoding import peaks_sparse
 from mhbench.heatmaps.rendering import render_sparse
 from mhbench.predictions.table import PredictionTable
-from mhbench.shards.reading import open_shards
+from mhbench.shards.reading import first_met, open_shards
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
     shards = open_shards(data, dataset=dataset)
     skeleton_name = _only_skeleton(shards)
     ids, counts, people = [], [], []
-    known: set[str] = set()
+    met: set[str] = set()
     for whole in shards.tables():
-        # a split may be a part of another one: every frame once
-        table = whole.select(~np.isin(whole.frames["id"], sorted(known)))
-        known.update(table.frames["id"].tolist())
+        table = whole.select(first_met(whole.frames["id"], met))
         columns = _true_columns(table)
         chosen = _in_image(table)
         ids += table.frames["id"].tolist()
@@ -85,10 +83,10 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
     distances = body_distances(_labelled_joints(table) for table in shards.tables())
 
     def frames() -> Iterator[Predicted]:
-        number = 0
+        number, met = 0, set[str]()
         for table in shards.tables():
-            for row in range(table.frame_count):
-                frame = shards[number]
+            for row in np.flatnonzero(first_met(table.frames["id"], met)).tolist():
+                frame = shards[number + row]
                 grid = frame.grid(joints)
                 # the voxels that are not zero: the same peaks, and no volume of hundreds of megabytes
                 found, confidence = peaks_sparse(*render_sparse(grid, frame.centres(joints)), grid.shape)
@@ -98,7 +96,7 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
                     np.column_stack([found[:, 0], points])[known], confidence[known], distances, order
                 )
                 yield frame.id, people.joints, people.confidence.mean(axis=1)
-                number += 1
+            number += table.frame_count
 
     return _table("gt-heatmaps", shards.dataset, skeleton_name, frames())
 

@@ -30,7 +30,7 @@ from mhbench.protocols.frame_selection import expected_frames
 from mhbench.protocols.loading import load_protocol
 from mhbench.running.batches import Batches
 from mhbench.running.parts import Parts, Recipe, RunReport, Skipped
-from mhbench.shards.reading import open_shards
+from mhbench.shards.reading import first_met, open_shards
 from mhbench.shards.tables import read_table
 
 if TYPE_CHECKING:
@@ -143,12 +143,15 @@ def _selection(shards: Shards, raw: Path, protocol_name: str | None) -> list[_Se
     """The frames to predict, shard by shard in order."""
     protocol = None if protocol_name is None else load_protocol(protocol_name)
     selected = []
+    met: set[str] = set()
     for info in shards.infos:
         path = shards.folder / info.path
+        source = image_source(path, raw)
         rows = np.arange(info.frames)
         if protocol is not None:
             rows = np.flatnonzero(expected_frames(protocol, read_table(path)))
-        selected.append(_Selected(image_source(path, raw), rows.tolist()))
+        new = first_met(source.table.frames["id"][rows], met)
+        selected.append(_Selected(source, rows[new].tolist()))
     if not any(one.rows for one in selected):
         raise UsageError(
             f"no frame of {shards.folder} is selected",

@@ -7,16 +7,15 @@ the corner of its cell and not at the centre, half a cell off: `oracle-as-coded`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
 from mhbench.predictions.table import frame_key
 from mhbench.predictions.volume_files import VolumeGrid
+from mhbench.scoring.placed_bodies import origins, true_places
 from mhbench.shards.reading import open_shards
-from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
-PELVIS: Final = "pelvis"
-
 
 class TrueBody(NamedTuple):
-    """The annotated body of a person: what SMPL needs, and where its pelvis is, camera frame, metres.
+    """The annotated body of a person: what SMPL needs, and where it is, camera frame, metres.
 
     `transl` or `pelvis` is NaN where the data set does not have it.
     """
@@ -46,9 +43,7 @@ class TrueBody(NamedTuple):
 
     def place(self, model: BodyModel) -> Floats:
         """(3,) m, where the model's origin is; NaN if nobody knows."""
-        if np.isfinite(self.transl).all():
-            return self.transl
-        return np.asarray(self.pelvis - model.rest_joints(self.betas[None])[0, 0])
+        return origins(self.transl, self.pelvis, model.rest_joints(self.betas[None])[0, 0])
 
 
 def true_bodies_of(
@@ -124,17 +119,11 @@ def _true_body(table: FrameTable, person: int) -> TrueBody:
             expected="the column smpl_pose, of which the true mesh is made",
             action="give the volumes a corner and a cell in their file",
         )
-    unknown = np.full(3, np.nan)
-    points = skeleton(table.skeleton).points
-    pelvis = unknown
-    if PELVIS in points and "joints3d" in columns:
-        joint = points.index(PELVIS)
-        if columns["joint_flags"][person, joint] & JointFlag.LABELLED_3D:
-            pelvis = columns["joints3d"][person, joint].astype(np.float64)
+    transl, pelvis = true_places(table, np.array([person]))
     return TrueBody(
         pose=columns["smpl_pose"][person].astype(np.float64),
         betas=columns["smpl_betas"][person].astype(np.float64),
         gender=str(columns["gender"][person]) if "gender" in columns else "neutral",
-        transl=columns["smpl_transl"][person].astype(np.float64) if "smpl_transl" in columns else unknown,
-        pelvis=pelvis,
+        transl=transl[0],
+        pelvis=pelvis[0],
     )

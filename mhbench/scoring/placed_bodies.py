@@ -27,7 +27,7 @@ PELVIS: Final = "pelvis"
 
 
 def true_meshes(table: FrameTable, people: Ints, protocol: Protocol, folder: Path) -> Floats:
-    """Meshes of some people of a shard: moved by `smpl_transl`, else to where their pelvis is.
+    """Meshes of some people of a shard, placed as `origins` says.
 
     Returns:
         (N, V, 3) m, camera frame; NaN for people of whom the place is not known.
@@ -36,13 +36,32 @@ def true_meshes(table: FrameTable, people: Ints, protocol: Protocol, folder: Pat
         InputError: the shards have no SMPL parameters, or a model file is missing or damaged.
     """
     bodies = true_bodies(table, protocol).select(people)
-    meshes = body_vertices(bodies, folder)
-    if "smpl_transl" in table.persons:
-        return np.asarray(meshes + table.persons["smpl_transl"][people, None])
-    row = skeleton(table.skeleton).index(PELVIS)
-    labelled = (table.persons["joint_flags"][people, row] & JointFlag.LABELLED_3D) != 0
-    pelvis = np.where(labelled[:, None], table.persons["joints3d"][people, row].astype(np.float64), np.nan)
-    return _at_pelvis(meshes, bodies, pelvis, folder)
+    place = origins(*true_places(table, people), _rest_pelvis(bodies, folder))
+    return np.asarray(body_vertices(bodies, folder) + place[:, None])
+
+
+def true_places(table: FrameTable, people: Ints) -> tuple[Floats, Floats]:
+    """`smpl_transl` and the labelled pelvis of some people of a shard, (N, 3) m each; NaN = not known."""
+    columns, points = table.persons, skeleton(table.skeleton).points
+    unknown = np.full((len(people), 3), np.nan)
+    transl = columns["smpl_transl"][people].astype(np.float64) if "smpl_transl" in columns else unknown
+    if PELVIS not in points or "joints3d" not in columns:
+        return transl, unknown
+    row = points.index(PELVIS)
+    labelled = (columns["joint_flags"][people, row] & JointFlag.LABELLED_3D) != 0
+    return transl, np.where(labelled[:, None], columns["joints3d"][people, row].astype(np.float64), np.nan)
+
+
+def origins(transl: Floats, pelvis: Floats, rest: Floats) -> Floats:
+    """(N, 3) m where the origins of bodies are: moved by `transl`, else to where their pelvis is.
+
+    Args:
+        transl: (N, 3) m; NaN where it is not known.
+        pelvis: (N, 3) m, likewise.
+        rest: (N, 3) m, the pelvis of each body at the model's origin.
+    """
+    known = np.isfinite(transl).all(axis=-1, keepdims=True)
+    return np.where(known, transl, pelvis - rest)
 
 
 def gives_meshes(predictions: PredictionTable) -> bool:
@@ -76,7 +95,8 @@ def predicted_meshes(predictions: PredictionTable, people: Ints, folder: Path) -
     meshes = body_vertices(bodies, folder)
     if "smpl_transl" in columns:
         return np.asarray(meshes + columns["smpl_transl"][people, None])
-    return _at_pelvis(meshes, bodies, columns["joints3d"][people, _pelvis_row(predictions)], folder)
+    pelvis = columns["joints3d"][people, _pelvis_row(predictions)]
+    return np.asarray(meshes + (pelvis - _rest_pelvis(bodies, folder))[:, None])
 
 
 def shape_distances(table: FrameTable, people: Ints, protocol: Protocol, folder: Path) -> Floats:
@@ -88,9 +108,8 @@ def shape_distances(table: FrameTable, people: Ints, protocol: Protocol, folder:
     return distances
 
 
-def _at_pelvis(meshes: Floats, bodies: Bodies, pelvis: Floats, folder: Path) -> Floats:
-    rest = body_joints(bodies, "smpl", folder)[:, skeleton("smpl_24").index(PELVIS)]
-    return np.asarray(meshes + (pelvis - rest)[:, None])
+def _rest_pelvis(bodies: Bodies, folder: Path) -> Floats:
+    return body_joints(bodies, "smpl", folder)[:, skeleton("smpl_24").index(PELVIS)]
 
 
 def _pelvis_row(predictions: PredictionTable) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
+import numpy as np
 
 from mhbench.errors import MissingInputError, UsageError
 from mhbench.shards import layout
@@ -20,6 +21,8 @@ from mhbench.shards.tables import ShardInfo, open_file, read_table, shard_info
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+
+    import numpy.typing as npt
 
     from mhbench.datasets.items import Exclusion
     from mhbench.frames import FrameTable
@@ -134,6 +137,17 @@ class Shards(Sequence["Frame"]):
     def gt_sha256(self) -> str:
         """sha256 of `gt_facts`."""
         return hashlib.sha256(msgspec.json.encode(self.gt_facts(), order="deterministic")).hexdigest()
+
+
+def first_met(ids: npt.NDArray[np.str_], met: set[str]) -> npt.NDArray[np.bool_]:
+    """(F,) which frames are not among those met before; now they all are.
+
+    A split may be a part of another one (SURREAL's val of its test): whoever goes over several splits meets
+    its frames twice, and a predictions file has every frame once.
+    """
+    new = np.array([one not in met for one in ids.tolist()], dtype=np.bool_)
+    met.update(ids.tolist())
+    return new
 
 
 def _dataset_folder(path: Path, dataset: str | None) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from mhbench.cli.main import program
+from mhbench.errors import UsageError
 from mhbench.predictions import read_predictions, write_predictions
 from mhbench.synthetic.body_model import write_body_models
 
@@ -44,6 +45,19 @@ def converted(request, bodies, tmp_path_factory):
         run("verify", data / dataset)
         run("run", "gt", "--data", data / dataset, "--out", truth)
         yield dataset, protocol, data, truth
+
+
+def test_heatmaps_of_the_truth_have_every_frame_once(converted, tmp_path):
+    dataset, _, data, truth = converted
+    if dataset == "up3d":
+        with pytest.raises(UsageError, match="no 3D joints"):
+            run("run", "gt-heatmaps", "--data", data / dataset, "--out", tmp_path / "heatmaps.json")
+        return
+    run("run", "gt-heatmaps", "--data", data / dataset, "--out", tmp_path / "heatmaps.json")
+    told = run("validate", tmp_path / "heatmaps.json", "--data", data / dataset)
+    assert "no faults" in told
+    ids = read_predictions(tmp_path / "heatmaps.json").frame_ids.tolist()
+    assert ids == read_predictions(truth).frame_ids.tolist()
 
 
 def evaluated(predictions, protocol, data, out):

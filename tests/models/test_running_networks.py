@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,19 @@ def test_every_frame_comes_once_in_the_order_of_the_shards(module, toy, tmp_path
     assert (report.frames, report.people, report.skipped, report.batch) == (12, 12, (), 3)
     assert report.frames_per_second > 0
     assert report.memory > 0
+
+
+def test_a_frame_of_two_splits_is_predicted_once(module, toy, tmp_path, monkeypatch):
+    plain = running.open_shards
+
+    def overlapping(*words, **options):
+        shards = plain(*words, **options)
+        return replace(shards, infos=(*shards.infos, *shards.infos[:1]))
+
+    monkeypatch.setattr(running, "open_shards", overlapping)
+    run(module, toy, tmp_path / "a.json")
+    ids = read_predictions(tmp_path / "a.json").frame_ids.tolist()
+    assert len(ids) == len(set(ids)) == 12
 
 
 def test_loco_runs_from_weights_to_a_file_of_predictions(toy, tmp_path):
