@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import location_maps
 import numpy as np
 import street_crowds as street
+from location_map_readings import PUBLISHED, SHOWN, VOLUMES, scores, volumes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from location_map_readings import Read
     from matplotlib.axes import Axes
     from street_crowds import Floats
 
@@ -28,7 +29,7 @@ PEOPLE: Final = 30
 
 
 def draw(path: Path, made: Mapping[str, Sequence[Floats]], real: Mapping[str, Sequence[Floats]]) -> None:
-    """Write the picture as PNG."""
+    """Write the picture as PNG: of crowds of fixed sizes, and of LoCO's own frames."""
     import matplotlib as mpl
 
     with mpl.rc_context(RC):
@@ -36,26 +37,24 @@ def draw(path: Path, made: Mapping[str, Sequence[Floats]], real: Mapping[str, Se
         FigureCanvasAgg(figure)
         curves, street_view = figure.subplots(1, 2, width_ratios=(1, 1.35))
         _curves(curves, made, real)
-        largest = list(made)[-2]
+        largest = list(made)[-1]
         _street(street_view, min((one[:PEOPLE] for one in made[largest]), key=_unlike_a_street))
         figure.savefig(path, metadata={"Software": None})
 
 
 def _curves(axes: Axes, made: Mapping[str, Sequence[Floats]], real: Mapping[str, Sequence[Floats]]) -> None:
-    sizes = [(len(frames[0]), frames) for name, frames in made.items() if name != location_maps.LIKE_JTA]
-    published = location_maps.PUBLISHED[2]
+    sizes = [(len(frames[0]), frames) for frames in made.values()]
+    published = PUBLISHED[2]
     axes.axhline(published, color=QUIET, linestyle="--", linewidth=1, label=f"published: {published} %")
-    shown: tuple[location_maps.Read, ...] = (location_maps.volumes, *location_maps.SHOWN)
+    shown: tuple[Read, ...] = (volumes, *SHOWN)
     for number, read in enumerate(shown):
-        name = "volumes" if read is location_maps.volumes else str(read)
-        found = [location_maps.scores(frames, read)[2] for _, frames in sizes]
+        name = "volumes" if read is volumes else str(read)
+        found = [scores(frames, read)[2] for _, frames in sizes]
         axes.plot(
             [size for size, _ in sizes], found, marker="o", markersize=3, color=colour(number), label=name
         )
         for frames in real.values():
-            axes.plot(
-                len(frames[0]), location_maps.scores(frames, read)[2], "x", color=colour(number), markersize=6
-            )
+            axes.plot(len(frames[0]), scores(frames, read)[2], "x", color=colour(number), markersize=6)
     axes.plot([], [], "x", color=QUIET, label="on LoCO's own JTA frames")
     axes.set(xlabel="people in the frame", ylabel="joint F1 at 0.4 m, %", ylim=(44, 101))
     axes.set_title("What ground-truth maps lose in a crowd")
@@ -71,7 +70,7 @@ def _unlike_a_street(people: Floats) -> tuple[int, float]:
 def _street(axes: Axes, people: Floats) -> None:
     """Who is where, which cells hold a head's coordinates, and which heads are read or lost."""
     pixels = street.project(people)
-    grid = replace(location_maps.VOLUMES, stride=CELL, pad_to=2)
+    grid = replace(VOLUMES, stride=CELL, pad_to=2)
     maps = draw_location_maps(grid, pixels, people, radius=1)
     distance = np.sqrt(np.sum(maps.places[HEAD].astype(np.float64) ** 2, axis=0))
     edge = (-CELL / 2, (grid.columns - 0.5) * CELL, (grid.rows - 0.5) * CELL, -CELL / 2)
