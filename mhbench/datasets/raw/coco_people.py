@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from mhbench.datasets.raw.archives import confined
-from mhbench.datasets.raw.json_files import Integer, Pixel, Size, read_json
+from mhbench.datasets.raw.json_files import Integer, Pixel, Size, decode_json, read_json
 from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError
 from mhbench.frames import JointFlag
@@ -103,7 +103,7 @@ class _Person(msgspec.Struct):
 
 class _File(msgspec.Struct):
     images: list[_Image]
-    annotations: list[_Person]
+    annotations: list[msgspec.Raw]  # decoded one by one: a list of numbers takes eight times their bytes
 
 
 # A worker meets the blocks of a file one after the other; the largest official file takes about 30 MB here.
@@ -120,24 +120,17 @@ def read_coco_people(path: Path, joints: int) -> ImagePeople:
         InputError: it is damaged or breaks the layout; the message names the JSON path.
     """
     content = read_json(path, _File)
-    people = content.annotations
-    keypoints = _keypoints(path, people, joints)
-    flags = FLAGS[keypoints[..., 2].astype(np.int64)]
+    owners, keypoints, persons = _people(str(path), content.annotations, joints)
+    del content.annotations
+    flags = FLAGS[keypoints[..., 2].astype(np.uint8)]
+    pixels = keypoints[..., :2]
+    pixels[flags == 0] = np.nan
     return image_people(
         str(path),
         images=[(one.id, one.file_name, one.width, one.height) for one in content.images],
-        owners=[one.image_id for one in people],
+        owners=owners,
         crowd_index=np.array([_or_nan(one.crowd_index) for one in content.images], dtype=np.float64),
-        persons={
-            "annotation_id": np.array([one.id for one in people], dtype=np.int64),
-            "joints": np.where(flags[..., None] > 0, keypoints[..., :2], np.nan),
-            "flags": flags,
-            "bbox": np.array([one.bbox for one in people], dtype=np.float64).reshape(-1, 4),
-            "area": np.array([_or_nan(one.area) for one in people], dtype=np.float64),
-            "num_keypoints": np.array([one.num_keypoints for one in people], dtype=np.int32),
-            "iscrowd": np.array([one.iscrowd for one in people], dtype=np.uint8),
-            "max_iou": np.full(len(people), np.nan),
-        },
+        persons={"joints": pixels, "flags": flags, **persons},
     )
 
 
@@ -145,7 +138,7 @@ def image_people(
     where: str,
     *,
     images: Sequence[tuple[int, str, int, int]],
-    owners: Sequence[int],
+    owners: Sequence[int] | Integers,
     crowd_index: Floats,
     persons: dict[str, npt.NDArray[Any]],
 ) -> ImagePeople:
@@ -154,7 +147,7 @@ def image_people(
     Args:
         where: the file, for messages.
         images: id, file name, width and height of each.
-        owners: image id of each person.
+        owners: (P,) image id of each person.
         crowd_index: of each image.
         persons: the person columns.
 
@@ -166,7 +159,7 @@ def image_people(
     order = np.argsort(ids, kind="stable")
     _check_images(where, images, ids, order)
     image_id = ids[order]
-    owner = np.array(owners, dtype=np.int64)
+    owner = np.asarray(owners, dtype=np.int64)
     unknown = np.flatnonzero(~np.isin(owner, image_id))
     if unknown.size:
         raise InputError(
@@ -209,25 +202,46 @@ def _check_images(
         )
 
 
-def _keypoints(path: Path, people: Sequence[_Person], joints: int) -> Floats:
-    """(P, J, 3) x, y, v of everybody."""
-    for row, one in enumerate(people):
+def _people(
+    where: str, annotations: Sequence[msgspec.Raw], joints: int
+) -> tuple[Integers, Floats, dict[str, npt.NDArray[Any]]]:
+    """Image id and x, y, v (P, J, 3) of everybody, and the other columns as the file has them."""
+    count = len(annotations)
+    keypoints = np.zeros((count, joints, 3))
+    flat, owners = keypoints.reshape(count, 3 * joints), np.zeros(count, dtype=np.int64)
+    columns: dict[str, npt.NDArray[Any]] = {
+        "annotation_id": np.zeros(count, dtype=np.int64),
+        "bbox": np.zeros((count, 4)),
+        "area": np.zeros(count),
+        "num_keypoints": np.zeros(count, dtype=np.int32),
+        "iscrowd": np.zeros(count, dtype=np.uint8),
+        "max_iou": np.full(count, np.nan),
+    }
+    for row, raw in enumerate(annotations):
+        one = decode_json(bytes(raw), _Person, where, root=f"$.annotations[{row}]")
         if len(one.keypoints) != 3 * joints:
             raise InputError(
-                f"{path}: a person has {len(one.keypoints)} numbers - at $.annotations[{row}].keypoints",
+                f"{where}: a person has {len(one.keypoints)} numbers - at $.annotations[{row}].keypoints",
                 expected=f"{3 * joints}: x, y, v of {joints} joints",
                 action="check that the file belongs to this data set",
             )
-    keypoints = np.array([one.keypoints for one in people], dtype=np.float64).reshape(-1, joints, 3)
-    strange = np.argwhere(~np.isin(keypoints[..., 2], (0, 1, 2)))
+        flat[row], owners[row] = one.keypoints, one.image_id
+        columns["annotation_id"][row], columns["bbox"][row] = one.id, one.bbox
+        columns["area"][row] = _or_nan(one.area)
+        columns["num_keypoints"][row], columns["iscrowd"][row] = one.num_keypoints, one.iscrowd
+    _check_visibility(where, keypoints[..., 2])
+    return owners, keypoints, columns
+
+
+def _check_visibility(where: str, visibility: Floats) -> None:
+    strange = np.argwhere((visibility != 0) & (visibility != 1) & (visibility != 2))
     if strange.size:
         row, joint = strange[0]
         raise InputError(
-            f"{path}: v is {keypoints[row, joint, 2]:g} - at $.annotations[{row}].keypoints[{3 * joint + 2}]",
+            f"{where}: v is {visibility[row, joint]:g} - at $.annotations[{row}].keypoints[{3 * joint + 2}]",
             expected=f"0, 1 or 2 in {_LAYOUT}",
             action=_ACTION,
         )
-    return keypoints
 
 
 def _or_nan(value: float | None) -> float:
