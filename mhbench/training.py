@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mhbench.errors import UsageError
 from mhbench.manifests import manifest_path
+from mhbench.places import raw_root
 from mhbench.shards.reading import open_shards
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mhbench.models.training_frames import Source
     from mhbench.models.training_task import Outcome
@@ -100,5 +100,5 @@ def _source(settings: Any, data: Path, dataset: str | None, raw: Path | None) ->
     from mhbench.models.training_frames import ShardSource  # noqa: PLC0415
 
     shards = open_shards(data, dataset=dataset)
-    folder = raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / shards.dataset
+    folder = raw_root(shards.dataset, raw)
     return ShardSource(shards, folder, settings.train, settings.validation)

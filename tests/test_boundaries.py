@@ -22,6 +22,7 @@ GROUND_FLOOR = {
     "frames",
     "kernels",
     "manifests",
+    "places",
     "skeletons",
 }
 ARRAYS_ONLY = ("metrics", "heatmaps", "volumes", "matching", "matching_kernels")

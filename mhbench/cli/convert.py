@@ -8,7 +8,8 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import HEATMAP_FORMS, names, raw_root
+from mhbench.cli.options import HEATMAP_FORMS, names
+from mhbench.places import raw_root
 
 
 @click.command(context_settings={"show_default": True})

@@ -7,8 +7,8 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import raw_root
 from mhbench.errors import UsageError
+from mhbench.places import raw_root
 
 
 @click.command(context_settings={"show_default": True})
@@ -42,9 +42,9 @@ def command(dataset: str | None, raw: Path | None, check: Literal["quick", "full
             expected="mhbench doctor DATASET --raw DIR",
             action="name the data set",
         )
-    names = [dataset] if dataset else [name for name in DATASETS if raw_root(name, None).is_dir()]
+    names = [dataset] if dataset else [name for name in DATASETS if raw_root(name).is_dir()]
     if not names:
-        click.echo(f"no data set has a raw folder; they are looked for as {raw_root('<dataset>', None)}")
+        click.echo(f"no data set has a raw folder; they are looked for as {raw_root('<dataset>')}")
         return 1
     found = [inspect(name, raw_root(name, raw), check=check) for name in names]
     click.echo("\n\n".join(map(str, found)))

@@ -21,11 +21,6 @@ data_option = click.option(
 )
 
 
-def raw_root(dataset: str, raw: Path | None) -> Path:
-    """Raw root of a data set: as given, MHBENCH_RAW/<dataset>, or raw/<dataset>."""
-    return raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / dataset
-
-
 def chosen_options(words: tuple[str, ...]) -> dict[str, str]:
     """`NAME=VALUE` words as a table.
 

@@ -9,14 +9,26 @@ import click
 
 @click.command()
 @click.argument("shards", type=click.Path(path_type=Path))
-@click.option("--frame", required=True, help="Frame id, such as 160906_band1/00_16/00000168, or its number.")
-@click.option("--out", type=click.Path(path_type=Path), help="PNG to write; <frame id>.png by default.")
-@click.option("--raw", type=click.Path(path_type=Path), help="Raw root, for the image.")
+@click.option(
+    "--frame",
+    default="0",
+    help="Frame id, such as 160906_band1/00_16/00000168, or its number in the shards.  [default: 0]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Picture to write: .png, .pdf or .svg.  [default: <frame id>.png]",
+)
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Raw root, for the image.  [default: MHBENCH_RAW/<dataset> or raw/<dataset>]",
+)
 @click.option(
     "--preds",
     "--predictions",
     type=click.Path(path_type=Path),
-    help="Predictions to draw beside the truth, dashed; with --mesh, their bodies.",
+    help="Predictions to draw beside the truth, black and dashed; with --mesh, their bodies.",
 )
 @click.option(
     "--mesh",
@@ -37,8 +49,9 @@ def command(
     """Draw a frame of SHARDS: image or canvas with 2D skeletons, 3D view, view from above, heatmaps, ids.
 
     \b
-    mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.png
-    mhbench view shards/panoptic --frame 0 --raw raw/panoptic --preds preds.json
+    mhbench view shards/panoptic
+    mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.pdf
+    mhbench view shards/panoptic --frame 7 --raw /data/panoptic --preds preds.json
     mhbench view shards/3dpw --frame 0 --mesh --preds preds.h5 --out bodies.png
     """
     from mhbench.report.viewing import view_frame  # noqa: PLC0415 - see cli/evaluate.py

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Rectangle
 
 from mhbench.frames import JointFlag
-from mhbench.report.style import PREDICTION, QUIET, RC, colour
-from mhbench.skeletons import skeleton
+from mhbench.report.people_lines import (
+    Name,
+    draw_loose,
+    draw_person,
+    draw_prediction,
+    highest,
+    legend_entries,
+    person_colour,
+    write_names,
+)
+from mhbench.report.sheets import arrange, draw_heading, draw_legend, panel
+from mhbench.report.space_views import Body, draw_above, draw_space
+from mhbench.report.style import QUIET, RC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
     from matplotlib.axes import Axes
 
     from mhbench.frames import FrameTable
+    from mhbench.report.overlays import Overlay
 
     Floats = npt.NDArray[np.float64]
 
@@ -29,28 +40,22 @@ if TYPE_CHECKING:
 class HeatmapViews:
     """Maximum projections of a frame's heatmaps: from the front (rows, columns), from above (bins, columns).
 
-    `extent` is the depth range of the bins in metres, `size` the image size (width, height) they cover.
+    `extent` is the depth range of the bins in metres, `size` the image size (width, height) they cover,
+    `axis` what depth is: the distance, or z.
     """
 
     front: npt.NDArray[np.float32]
     above: npt.NDArray[np.float32]
     extent: tuple[float, float]
     size: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Overlay:
-    """Predicted people to draw beside the true ones: joints in pixels and in camera metres (P, J, 2 or 3)."""
-
-    skeleton: str
-    joints2d: Floats
-    joints3d: Floats
+    axis: str = "distance"
 
 
 def draw_frame(
     table: FrameTable,
     *,
     image: npt.NDArray[np.uint8] | None = None,
+    image_note: str = "",
     heatmaps: HeatmapViews | None = None,
     overlay: Overlay | None = None,
     title: str = "",
@@ -60,84 +65,76 @@ def draw_frame(
     Args:
         table: one frame.
         image: (H, W, 3) the image; a plain canvas of the frame's size if None.
+        image_note: why there is no image, written on the canvas.
         heatmaps: maximum projections to show beside the skeletons.
-        overlay: predictions, drawn dashed.
-        title: heading; the frame's id if empty.
+        overlay: predictions, drawn black and dashed.
+        title: heading; the data set and the frame's id if empty.
     """
+    spatial = "joints3d" in table.persons
+    width, height = int(table.frames["width"][0]), int(table.frames["height"][0])
+    sheet = arrange(width / height, spatial=spatial, heatmaps=heatmaps is not None)
     with mpl.rc_context({**RC, "axes.grid": False}):
-        flat = "joints3d" not in table.persons and heatmaps is None
-        figure = Figure(figsize=(8, 5) if flat else (13, 8), layout="constrained", dpi=100)
-        figure.suptitle(title or str(table.frames["id"][0]), x=0.01, ha="left", fontsize=11)
-        grid = figure.add_gridspec(2, 1 if flat else 2, width_ratios=(1,) if flat else (5, 4))
-        _draw_picture(figure.add_subplot(grid[0 if heatmaps else slice(None), 0]), table, image, overlay)
-        if "joints3d" in table.persons:
-            _draw_space(figure.add_subplot(grid[0, 1], projection="3d"), table, overlay)
-            _draw_above(figure.add_subplot(grid[1, 1]), table, overlay)
+        figure = Figure(figsize=(sheet.width, sheet.height), dpi=100)
+        panels = {name: panel(figure, place) for name, place in sheet.places.items()}
+        heading = title or f"{table.dataset}  {table.frames['id'][0]}"
+        draw_heading(figure, heading)
+        _draw_picture(panels["picture"], table, image, image_note, overlay)
+        if spatial:
+            bodies = _bodies(table)
+            draw_space(panels["space"], bodies, table.skeleton, overlay)
+            draw_above(panels["above"], bodies, table.skeleton, overlay, _lens(table))
         if heatmaps is not None:
-            below = grid[1, 0].subgridspec(2, 1)
-            _draw_heatmaps(figure.add_subplot(below[0]), figure.add_subplot(below[1]), heatmaps)
+            _draw_heatmaps(panels["front"], panels["bins"], heatmaps)
+        _draw_legend(figure, table, overlay)
     return figure
 
 
 def _draw_picture(
-    axes: Axes, table: FrameTable, image: npt.NDArray[np.uint8] | None, overlay: Overlay | None
+    axes: Axes,
+    table: FrameTable,
+    image: npt.NDArray[np.uint8] | None,
+    note: str,
+    overlay: Overlay | None,
 ) -> None:
     width, height = int(table.frames["width"][0]), int(table.frames["height"][0])
     canvas = np.full((2, 2, 3), 238, dtype=np.uint8) if image is None else image
     # pixel (0, 0) is the centre of the top-left pixel
-    axes.imshow(canvas, extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="bilinear")
-    bones = skeleton(table.skeleton).limbs
-    flags = table.persons["joint_flags"]
+    extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+    axes.imshow(canvas, extent=extent, interpolation="bilinear", aspect="auto")
+    axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
+    axes.spines[:].set_visible(b=False)
+    axes.set_title(_picture_words(table, overlay))
+    if note and image is None:
+        words = textwrap.fill(
+            note, max(int(axes.bbox.width / axes.figure.dpi * 14), 20), break_on_hyphens=False
+        )
+        axes.text(0.01, 0.01, words, transform=axes.transAxes, fontsize=8, color=QUIET, va="bottom", zorder=1)
+    hidden = (table.persons["joint_flags"] & (JointFlag.OCCLUDED | JointFlag.SELF_OCCLUDED)) != 0
+    names = []
     for person, joints in enumerate(table.persons["joints2d"].astype(np.float64)):
-        _limbs(axes, joints, bones, colour(person))
-        hidden = (flags[person] & (JointFlag.OCCLUDED | JointFlag.SELF_OCCLUDED)) != 0
-        axes.plot(*joints[~hidden].T, "o", color=colour(person), ms=3)
-        axes.plot(*joints[hidden].T, "o", color=colour(person), ms=3, mfc="none")
-        _label(axes, joints, _name(table, person), colour(person))
+        paint = person_colour(person)
+        draw_person(axes, joints, table.skeleton, paint, hidden=hidden[person])
+        inside = (joints >= -0.5).all(axis=1) & (joints < (width, height)).all(axis=1)
+        place = highest(joints[inside])
+        if "bbox" in table.persons and np.isfinite(table.persons["bbox"][person]).all():
+            x, y, wide, high = table.persons["bbox"][person].tolist()
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), wide, high, fill=False, ec=paint, lw=0.8, zorder=2))
+            place = place or (x + wide / 2.0, max(y, 0.0))
+        if place is not None:
+            names.append(Name(_name(table, person), place, paint))
     if overlay is not None:
         for joints in overlay.joints2d:
-            _limbs(axes, joints, skeleton(overlay.skeleton).limbs, PREDICTION, dashed=True)
-    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
+            draw_prediction(axes, joints, str(overlay.skeleton))
+        draw_loose(axes, overlay.loose2d)
+    write_names(axes, names)
+
+
+def _picture_words(table: FrameTable, overlay: Overlay | None) -> str:
     people = table.person_count
-    axes.set_title(f"{people} {'person' if people == 1 else 'people'}, {width} x {height} px")
-
-
-def _draw_space(axes: Any, table: FrameTable, overlay: Overlay | None) -> None:
-    """3D view from behind the camera's right shoulder: x right, z away, y up on paper."""
-    for person, joints in enumerate(_labelled_joints(table)):
-        _limbs(axes, joints[:, [0, 2, 1]] * (1, 1, -1), skeleton(table.skeleton).limbs, colour(person))
+    words = f"{people} {'person' if people == 1 else 'people'}"
     if overlay is not None:
-        for joints in overlay.joints3d:
-            bones = skeleton(overlay.skeleton).limbs
-            _limbs(axes, joints[:, [0, 2, 1]] * (1, 1, -1), bones, PREDICTION, dashed=True)
-    axes.set_xlabel("x right (m)")
-    axes.set_ylabel("z away (m)")
-    axes.set_zlabel("up (m)")
-    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-        axis.set_major_locator(MaxNLocator(4))
-    axes.view_init(elev=12, azim=-70)
-    axes.set_aspect("equal")
-    axes.set_box_aspect(None, zoom=1.25)
-    axes.set_title("3D, camera frame")
-
-
-def _draw_above(axes: Axes, table: FrameTable, overlay: Overlay | None) -> None:
-    """From above: the camera at the origin with its field of view, people by their joints."""
-    joints = _labelled_joints(table)
-    for person, body in enumerate(joints):
-        _limbs(axes, body[:, [0, 2]], skeleton(table.skeleton).limbs, colour(person))
-        _label(axes, body[:, [0, 2]], _name(table, person), colour(person))
-    if overlay is not None:
-        for body in overlay.joints3d:
-            _limbs(axes, body[:, [0, 2]], skeleton(overlay.skeleton).limbs, PREDICTION, dashed=True)
-    K, width = table.frames["K"][0], float(table.frames["width"][0])
-    farthest = float(np.nanmax(joints[..., 2], initial=1.0))
-    for edge in (-K[0, 2], width - K[0, 2]):
-        axes.plot([0, edge / K[0, 0] * farthest], [0, farthest], "-", color=QUIET, lw=0.8)
-    axes.plot(0, 0, "^", color=QUIET, ms=8)
-    axes.set(xlabel="x right (m)", ylabel="z away (m)")
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.set_title("from above")
+        words += f", {overlay.note or f'{len(overlay.joints2d)} predicted'}"
+    return f"{words}; {table.frames['width'][0]} x {table.frames['height'][0]} px"
 
 
 def _draw_heatmaps(front: Axes, above: Axes, views: HeatmapViews) -> None:
@@ -145,49 +142,57 @@ def _draw_heatmaps(front: Axes, above: Axes, views: HeatmapViews) -> None:
     width, height = views.size
     front.imshow(views.front, cmap="magma", vmin=0, vmax=1, extent=(0, width, height, 0), aspect="auto")
     front.set(xticks=[], yticks=[])
-    front.set_title("heatmaps from the front")
+    front.set_title("heatmaps, from the front")
     near, far = views.extent
     step = (far - near) / (len(views.above) - 1)
     occupied = np.flatnonzero(views.above.max(axis=1) > 0)
     first, last = (max(occupied[0] - 3, 0), occupied[-1] + 4) if occupied.size else (0, len(views.above))
     shown = views.above[first:last]
     depths = (near + first * step, near + (first + len(shown)) * step)
-    extent = (0, width, *depths)
-    above.imshow(shown, cmap="magma", vmin=0, vmax=1, aspect="auto", origin="lower", extent=extent)
-    above.set(xticks=[], ylabel="distance (m)")
-    above.set_title("heatmaps from above")
+    painted = above.imshow(
+        shown, cmap="magma", vmin=0, vmax=1, aspect="auto", origin="lower", extent=(0, width, *depths)
+    )
+    above.set(xticks=[], ylabel=f"{views.axis} (m)")
+    above.set_title("heatmaps, from above")
+    scale = above.inset_axes((1.02, 0.0, 0.03, 1.0))
+    above.figure.colorbar(painted, cax=scale, ticks=[0, 0.5, 1])
+    scale.tick_params(labelsize=7, length=2)
+    for axes in (front, above, scale):
+        axes.spines[:].set_visible(b=False)
 
 
-def _limbs(
-    axes: Any, joints: Floats, limbs: Sequence[tuple[int, int]], paint: str, *, dashed: bool = False
-) -> None:
-    for first, second in limbs:
-        ends = joints[[first, second]]
-        if np.isfinite(ends).all():
-            axes.plot(*ends.T, "--" if dashed else "-", color=paint, lw=1.2 if dashed else 1.8)
+def _draw_legend(figure: Figure, table: FrameTable, overlay: Overlay | None) -> None:
+    flags = table.persons["joint_flags"]
+    entries = legend_entries(
+        hidden=bool((flags & (JointFlag.OCCLUDED | JointFlag.SELF_OCCLUDED)).any()),
+        predicted=overlay is not None and bool(len(overlay.joints2d)),
+        loose=overlay is not None and bool(len(overlay.loose2d)),
+    )
+    draw_legend(figure, entries)
 
 
-def _label(axes: Axes, joints: Floats, text: str, paint: str) -> None:
-    known = joints[np.isfinite(joints).all(axis=1)]
-    if len(known):
-        x, y = known[np.argmin(known[:, 1])]
-        box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75}
-        axes.annotate(
-            text,
-            (x, y),
-            xytext=(0, 5),
-            textcoords="offset points",
-            color=paint,
-            fontsize=8,
-            bbox=box,
-            clip_on=True,
-        )
+def _bodies(table: FrameTable) -> list[Body]:
+    """The people by their joints that are labelled in 3D."""
+    labelled = (table.persons["joint_flags"] & JointFlag.LABELLED_3D) != 0
+    joints = np.where(labelled[..., None], table.persons["joints3d"].astype(np.float64), np.nan)
+    return [Body(one, person_colour(person), _name(table, person)) for person, one in enumerate(joints)]
 
 
 def _name(table: FrameTable, person: int) -> str:
-    return str(table.persons["track"][person]) if "track" in table.persons else str(person)
+    """The track, or else the place in the frame; and what keeps a person from being scored."""
+    name = str(table.persons["track"][person]) if "track" in table.persons else str(person)
+    marks = [
+        word for column, word in (("iscrowd", "crowd"), ("ignore", "ignored")) if _set(table, column, person)
+    ]
+    return " ".join([name, *marks])
 
 
-def _labelled_joints(table: FrameTable) -> Floats:
-    labelled = (table.persons["joint_flags"] & JointFlag.LABELLED_3D) != 0
-    return np.where(labelled[..., None], table.persons["joints3d"].astype(np.float64), np.nan)
+def _set(table: FrameTable, column: str, person: int) -> bool:
+    return column in table.persons and bool(table.persons[column][person])
+
+
+def _lens(table: FrameTable) -> tuple[Floats, float] | None:
+    """K and the width of the image, where they are known."""
+    if "K" not in table.frames or not np.isfinite(table.frames["K"][0]).all():
+        return None
+    return table.frames["K"][0], float(table.frames["width"][0])

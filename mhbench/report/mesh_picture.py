@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mhbench.metrics.interpenetration import collisions
 from mhbench.report.mesh_views import View, paint, parallel, tint
+from mhbench.report.people_lines import Name, highest, write_names
+from mhbench.report.sheets import bodies_sheet, draw_heading, draw_legend, panel
 from mhbench.report.style import INK, PREDICTION, QUIET, RC
 
 if TYPE_CHECKING:
@@ -95,21 +99,32 @@ def draw_bodies(
     whole = np.flatnonzero(np.isfinite(bodies.meshes).all(axis=(1, 2)))
     found = collisions(bodies.meshes, bodies.faces)
     ordered = order is not None and len(order.true) > 1
+    pixels = np.stack([camera.project(mesh) for mesh in bodies.meshes[whole]])
+    left, right, top, bottom = _frame_around(pixels, camera)
+    heading = f"{bodies.title}\n{_collision_words(found, bodies.names)}"
+    sheet = bodies_sheet((right - left) / (bottom - top), _ABOVE[0] / _ABOVE[1], heading, order=ordered)
     with mpl.rc_context({**RC, "axes.grid": False}):
-        figure = Figure(figsize=(10, 6.6 if ordered else 4.9), layout="constrained", dpi=110)
-        panels = figure.subplot_mosaic(
-            [["front", "above"], ["order", "order"]] if ordered else [["front", "above"]],
-            width_ratios=(1.45, 1.0),
-            height_ratios=(4.3, 1.5) if ordered else (1.0,),
-        )
+        figure = Figure(figsize=(sheet.width, sheet.height), dpi=110)
+        panels = {name: panel(figure, place) for name, place in sheet.places.items()}
+        panels["front"].set(xlim=(left, right), ylim=(bottom, top))
         _draw_front(panels["front"], bodies, found.vertices, whole, camera, image)
         _draw_above(panels["above"], bodies, found.vertices, whole)
         if order is not None and ordered:
             _draw_order(panels["order"], order, bodies.names)
-        figure.suptitle(
-            f"{bodies.title}\n{_collision_words(found, bodies.names)}", x=0.01, ha="left", fontsize=10
-        )
+        draw_heading(figure, heading)
+        draw_legend(figure, _legend(inside=bool(found.colliding_vertices), order=order if ordered else None))
     return figure
+
+
+def _legend(*, inside: bool, order: DepthOrder | None) -> list[Line2D]:
+    entries = []
+    if inside:
+        words = "inside somebody else, seen through everybody"
+        entries.append(Line2D([], [], color=PREDICTION, lw=0, marker="s", ms=7, label=words))
+    if order is not None and order.reversed_pairs():
+        words = "pair in the wrong order"
+        entries.append(Line2D([], [], color=PREDICTION, lw=0, marker="X", ms=7, mec="white", label=words))
+    return entries
 
 
 def _draw_front(
@@ -129,15 +144,12 @@ def _draw_front(
     painted = paint(meshes, bodies.faces, inside[whole], view, canvas)
     # pixel (0, 0) is the centre of the top-left pixel
     extent = (-0.5, camera.width - 0.5, camera.height - 0.5, -0.5)
-    axes.imshow(np.clip(painted, 0, 1), extent=extent, interpolation="bilinear")
-    pixels = np.stack([camera.project(mesh) for mesh in meshes])
-    left, right, top, bottom = _frame_around(pixels, camera)
-    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], title="from the camera")
+    limits = axes.get_xlim(), axes.get_ylim()
+    axes.imshow(np.clip(painted, 0, 1), extent=extent, interpolation="bilinear", aspect="auto")
+    axes.set(xlim=limits[0], ylim=limits[1], xticks=[], yticks=[], title="from the camera")
     axes.spines[:].set_visible(False)
-    for person, places in zip(whole.tolist(), pixels, strict=True):
-        if np.isfinite(places).any():
-            highest = places[np.nanargmin(places[:, 1])]
-            _name(axes, bodies.names[person], (float(highest[0]), float(highest[1])), 6)
+    tops = [(person, highest(camera.project(mesh))) for person, mesh in zip(whole, meshes, strict=True)]
+    write_names(axes, [_name(bodies, person, top) for person, top in tops if top is not None])
 
 
 def _frame_around(pixels: Floats, camera: Camera) -> tuple[float, float, float, float]:
@@ -163,11 +175,10 @@ def _draw_above(axes: Axes, bodies: FrameBodies, inside: Flags, whole: Ints) -> 
     image = paint(
         meshes, bodies.faces, inside[whole], view, np.ones((_ABOVE[1], _ABOVE[0], 3), dtype=np.float32)
     )
-    axes.imshow(np.clip(image, 0, 1), extent=extent, interpolation="bilinear")
-    for person, mesh in zip(whole.tolist(), meshes, strict=True):
-        x, _, z = mesh.mean(axis=0)
-        _name(axes, bodies.names[person], (float(x), float(z)), 0)
+    axes.imshow(np.clip(image, 0, 1), extent=extent, interpolation="bilinear", aspect="auto")
     axes.set(xlabel="x right (m)", ylabel="z away from the camera (m)", title="from above")
+    middles = zip(whole, meshes.mean(axis=1).tolist(), strict=True)
+    write_names(axes, [_name(bodies, person, (x, z)) for person, (x, _, z) in middles])
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
@@ -207,20 +218,9 @@ def _draw_order(axes: Axes, order: DepthOrder, names: tuple[str, ...]) -> None:
     axes.set_title(_order_words(order, pairs, names))
 
 
-def _name(axes: Axes, text: str, place: tuple[float, float], above: int) -> None:
-    box = {"boxstyle": "round,pad=0.18", "fc": "white", "ec": "none", "alpha": 0.8}
-    axes.annotate(
-        text,
-        place,
-        xytext=(0, above),
-        textcoords="offset points",
-        ha="center",
-        va="center" if above == 0 else "bottom",
-        fontsize=8,
-        bbox=box,
-        clip_on=True,
-        annotation_clip=True,
-    )
+def _name(bodies: FrameBodies, person: int, place: tuple[float, float]) -> Name:
+    """On the tint of the body: where two names stand over each other, it is seen whose is whose."""
+    return Name(bodies.names[person], place, INK, fill=to_hex(tint(person)))
 
 
 def _collision_words(found: Collisions, names: tuple[str, ...]) -> str:
@@ -229,7 +229,7 @@ def _collision_words(found: Collisions, names: tuple[str, ...]) -> str:
         return "nobody is inside anybody else"
     order = np.argsort(-found.overlaps, kind="stable")
     pairs = [
-        f"{names[found.pairs[n][0]]} and {names[found.pairs[n][1]]} share {found.overlaps[n]:.2f} l"
+        f"{names[found.pairs[n][0]]} and {names[found.pairs[n][1]]} share {found.overlaps[n]:.2f} litres"
         for n in order
     ]
     rest = len(pairs) - _MOST_LINES
@@ -237,7 +237,7 @@ def _collision_words(found: Collisions, names: tuple[str, ...]) -> str:
     if not found.colliding_vertices:
         return words
     deep = f"{found.penetration_mm:.0f} mm deep on average, {found.penetration_max_mm:.0f} mm at most"
-    return f"{words}\n{found.colliding_vertices} vertices inside somebody else (marked), {deep}"
+    return f"{words}\n{found.colliding_vertices} vertices inside somebody else, {deep}"
 
 
 def _order_words(order: DepthOrder, pairs: list[tuple[int, int]], names: tuple[str, ...]) -> str:

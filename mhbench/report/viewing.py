@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import matplotlib as mpl
 import numpy as np
 
-from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.errors import MissingInputError, UsageError
 from mhbench.heatmaps.rendering import render_sparse
+from mhbench.places import raw_root
+from mhbench.predictions.coverage import predicted_rows
 from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
 from mhbench.report.frame_bodies import bodies_figure
-from mhbench.report.frame_picture import HeatmapViews, Overlay, draw_frame
+from mhbench.report.frame_picture import HeatmapViews, draw_frame
+from mhbench.report.overlays import overlay_of
+from mhbench.report.style import RC
 from mhbench.shards.files import write_atomically
 from mhbench.shards.frame_images import decoded_image
 from mhbench.shards.reading import open_shards
+from mhbench.shards.tables import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    from matplotlib.figure import Figure
 
     from mhbench.frames import FrameTable
     from mhbench.heatmaps.grid import Grid
     from mhbench.shards.reading import Shards
     from mhbench.shards.single_frame import Frame
 
+# matplotlib writes no date where it is told none: the same frame gives the same file
+_FORMATS: Final = {".png": {"Software": "mhbench"}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+
 
 def view_frame(
     path: Path,
-    frame: str,
+    frame: str = "0",
     out: Path | None = None,
     *,
     raw: Path | None = None,
@@ -38,54 +48,66 @@ def view_frame(
     heatmaps: bool = True,
     mesh: bool = False,
 ) -> Path:
-    """Draw one frame of shards as PNG and return the picture's path.
+    """Draw one frame of shards and return the picture's path.
 
     Args:
         path: shards of one data set.
         frame: frame id (padding does not matter) or its number in the shards.
-        out: the PNG; by default the frame's id with `_` for `/`.
+        out: the picture, .png, .pdf or .svg; by default the frame's id with `_` for `/`, as PNG.
         raw: raw root; the image is drawn if it is there, or if the shard holds it.
         predictions: predictions to draw beside the truth.
         heatmaps: whether to show the heatmaps, where the shards have them.
         mesh: bodies instead, of the predictions or else of the shards: who is inside whom, who is in front.
 
     Raises:
-        UsageError: there is no such frame, or nobody in it has a body.
+        UsageError: there is no such frame, nobody in it has a body, or no such kind of picture.
         InputError: the image or the predictions cannot be read.
     """
     shards = open_shards(path)
-    number = _find(shards, frame)
-    table = _frame_table(shards, number)
-    image = _image(shards[number], raw)
-    if mesh:
-        figure = bodies_figure(table, None if predictions is None else read_predictions(predictions), image)
-    else:
-        views = _heatmaps(shards[number]) if heatmaps else None
-        overlay = None if predictions is None else overlay_of(table, predictions)
-        figure = draw_frame(table, image=image, heatmaps=views, overlay=overlay)
+    found = shards[_find(shards, frame)]
+    target = out or type(path)(found.id.replace("/", "_") + ".png")
+    if target.suffix.lower() not in _FORMATS:
+        raise UsageError(
+            f"{target} is no kind of picture", expected=f"a name ending in {', '.join(_FORMATS)}"
+        )
+    table = read_table(found.path).select(np.array([found.row]))
+    figure = _figure(found, table, raw, predictions, heatmaps=heatmaps, mesh=mesh)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": "mhbench"})
-    target = out or type(path)(str(table.frames["id"][0]).replace("/", "_") + ".png")
+    kind = target.suffix.lower()
+    with mpl.rc_context(RC):  # how text and ids are written is looked up now
+        figure.savefig(buffer, format=kind[1:], metadata=_FORMATS[kind])
     write_atomically(target, buffer.getvalue())
     return target
 
 
+def _figure(
+    frame: Frame, table: FrameTable, raw: Path | None, predictions: Path | None, *, heatmaps: bool, mesh: bool
+) -> Figure:
+    given = None if predictions is None else read_predictions(predictions, dataset=table.dataset)
+    image, note = _image(frame, raw_root(table.dataset, raw))
+    if mesh:
+        return bodies_figure(table, given, image)
+    overlay = None
+    if given is not None:
+        row_of = {key: row for row, key in enumerate(given.frame_keys)}
+        overlay = overlay_of(table, given, int(predicted_rows(table, row_of)[0]))
+    views = _heatmaps(frame) if heatmaps and "joints3d" in table.persons else None
+    return draw_frame(table, image=image, image_note=note, heatmaps=views, overlay=overlay)
+
+
 def _heatmaps(frame: Frame) -> HeatmapViews | None:
     """Shards without heatmaps have a picture all the same."""
-    try:
-        return heatmap_views(frame.grid(), frame.centres())
-    except InputError:
-        return None
+    return heatmap_views(frame.grid(), frame.centres()) if frame.has_heatmaps else None
 
 
-def _image(frame: Frame, raw: Path | None) -> npt.NDArray[np.uint8] | None:
-    """The image in the shard or under the raw root; None (a plain canvas) where there is none to be had."""
+def _image(frame: Frame, raw: Path) -> tuple[npt.NDArray[np.uint8] | None, str]:
+    """The image in the shard or under the raw root; None and the reason where there is none to be had."""
     if "image" not in frame.columns:
-        return None
+        return None, "no image: the data set has none"
     try:
-        return decoded_image(frame, raw)
-    except (MissingInputError, UsageError):
-        return None
+        return decoded_image(frame, raw), ""
+    except MissingInputError as error:
+        return None, f"{error.what}; {error.action}"
 
 
 def _find(shards: Shards, frame: str) -> int:
@@ -104,14 +126,6 @@ def _find(shards: Shards, frame: str) -> int:
     )
 
 
-def _frame_table(shards: Shards, number: int) -> FrameTable:
-    for table in shards.tables():
-        if number < table.frame_count:
-            return table.select(np.array([number]))
-        number -= table.frame_count
-    raise AssertionError(f"frame {number} is beyond the shards")  # _find gave it
-
-
 def heatmap_views(grid: Grid, centres: npt.NDArray[np.int16]) -> HeatmapViews:
     """Maximum projections of the heatmaps of some centres, without a dense volume."""
     index, values = render_sparse(grid, centres)
@@ -120,18 +134,5 @@ def heatmap_views(grid: Grid, centres: npt.NDArray[np.int16]) -> HeatmapViews:
     above = np.zeros((grid.shape[1], grid.shape[3]), dtype=np.float32)
     np.maximum.at(front, (row, column), values)
     np.maximum.at(above, (depth, column), values)
-    return HeatmapViews(front, above, (grid.depth_min, grid.depth_max), (grid.width, grid.height))
-
-
-def overlay_of(table: FrameTable, path: Path) -> Overlay | None:
-    """The predicted people of a frame, in pixels and metres; None if the file does not predict it."""
-    predictions = read_predictions(path)
-    keys = predictions.frame_keys
-    key = frame_key(str(table.frames["id"][0]))
-    if key not in keys or predictions.skeleton is None or "joints3d" not in predictions.persons:
-        return None
-    people = predictions.people(keys.index(key))
-    joints3d = predictions.persons["joints3d"][people]
-    given = predictions.persons.get("joints2d")
-    joints2d = table.camera(0).project(joints3d) if given is None else given[people]
-    return Overlay(predictions.skeleton, joints2d, joints3d)
+    depths, size = (grid.depth_min, grid.depth_max), (grid.width, grid.height)
+    return HeatmapViews(front, above, depths, size, grid.depth_axis)

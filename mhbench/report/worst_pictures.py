@@ -11,10 +11,10 @@ import numpy as np
 from mhbench.predictions.coverage import predicted_rows
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.rules import ANY
-from mhbench.report.frame_picture import Overlay, draw_frame
+from mhbench.report.frame_picture import draw_frame
 from mhbench.report.images import read_image
+from mhbench.report.overlays import overlay_of
 from mhbench.shards.reading import open_shards
-from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,26 +60,8 @@ def worst_pictures(
 
 
 def _picture(frame: FrameTable, predictions: PredictionTable, row: int, raw: Path | None) -> bytes:
-    figure = draw_frame(
-        frame,
-        image=None if raw is None else read_image(raw, frame),
-        overlay=_overlay(frame, predictions, row),
-    )
+    image = None if raw is None else read_image(raw, frame)
+    figure = draw_frame(frame, image=image, overlay=overlay_of(frame, predictions, row))
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=70, metadata={"Software": "mhbench"})
+    figure.savefig(buffer, format="png", metadata={"Software": "mhbench"})
     return buffer.getvalue()
-
-
-def _overlay(frame: FrameTable, predictions: PredictionTable, row: int) -> Overlay | None:
-    """The predicted people where they have a place in the image; joints without people are not drawn."""
-    people = predictions.people(row) if row >= 0 else slice(0, 0)
-    given = predictions.persons
-    if predictions.skeleton is None:
-        return None
-    if "joints3d" not in given or predictions.space != "camera":
-        joints2d = given["joints2d"][people] if "joints2d" in given else None
-        nowhere = np.full((people.stop - people.start, len(skeleton(predictions.skeleton)), 3), np.nan)
-        return None if joints2d is None else Overlay(predictions.skeleton, joints2d, nowhere)
-    joints3d = given["joints3d"][people]
-    projected = given["joints2d"][people] if "joints2d" in given else frame.camera(0).project(joints3d)
-    return Overlay(predictions.skeleton, projected, joints3d)

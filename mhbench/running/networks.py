@@ -7,7 +7,6 @@ where it was; an image that cannot be read is listed and its frame left out.
 from __future__ import annotations
 
 import hashlib
-import os
 import resource
 import sys
 import time
@@ -25,6 +24,7 @@ from mhbench.jobs.progress import shown_progress
 from mhbench.models.images import image_source, read_ahead
 from mhbench.models.loading import EXPORTED, make_network
 from mhbench.models.protocol import Setup
+from mhbench.places import raw_root
 from mhbench.predictions.writing import check_suffix, write_predictions
 from mhbench.protocols.frame_selection import expected_frames
 from mhbench.protocols.loading import load_protocol
@@ -95,7 +95,7 @@ def run_network(
     """
     check_suffix(out)
     shards = open_shards(data, dataset=dataset, split=split)
-    folder = raw if raw is not None else Path(os.environ.get("MHBENCH_RAW", "raw")) / shards.dataset
+    folder = raw_root(shards.dataset, raw)
     selected = _selection(shards, folder, protocol)
     setup = Setup(
         weights=tuple(weights),
