@@ -81,7 +81,7 @@ def test_ranks_are_an_order_too(folder, tmp_path):
 
 def test_bodies_that_are_not_finite_are_left_out_and_none_is_said(folder, tmp_path):
     bodies = np.load(folder / "bodies.npy")
-    bodies[0, 5] = np.nan
+    bodies[0] = np.nan
     done, picture = view(folder, tmp_path, bodies)
     assert done.exit_code == 0, done.output
     assert picture.stat().st_size > 10_000
