@@ -73,15 +73,16 @@ def command(
     from mhbench.running.ground_truth import RUNNERS  # noqa: PLC0415 - commands import their work when called
 
     if model in RUNNERS:
-        if split or protocol or weights:
+        if protocol or weights:
             raise UsageError(
-                f"{model} takes no --split, --protocol or --weights",
+                f"{model} takes no --protocol or --weights",
                 expected="all frames of the shards, whose truth needs no weights",
                 action="leave them out; frames outside a protocol are ignored when it is scored",
             )
-        from mhbench.predictions import write_predictions  # noqa: PLC0415
+        from mhbench.predictions.writing import check_suffix, write_predictions  # noqa: PLC0415
 
-        predictions = RUNNERS[model](data, dataset)
+        check_suffix(out)
+        predictions = RUNNERS[model](data, dataset, split)
         write_predictions(predictions, out)
         click.echo(f"{predictions.frame_count} frames, {predictions.person_count} people -> {out}")
         return

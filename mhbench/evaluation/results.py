@@ -221,7 +221,18 @@ def _metrics(result: Result) -> list[str]:
         seconds = result.provenance.get("interval_seconds")
         cost = "" if seconds is None else f", made in {seconds:.2f} s"
         lines.append(f"intervals: {result.protocol.resampled}{cost}")
+    if bare := _without_intervals_of_parts(result):
+        lines.append(f"no intervals for parts of the data: {', '.join(bare)}")
     return lines
+
+
+def _without_intervals_of_parts(result: Result) -> list[str]:
+    """Metrics that are broken down without intervals: a precision is no function of sums over frames."""
+    if result.resampling is None:
+        return []
+    drawn = {name for keys in result.resampling.parts.values() for one in keys.values() for name in one}
+    broken = {name for part in result.breakdown for name, value in part.metrics.items() if value is not None}
+    return [name for name in result.metrics if name in broken - drawn]
 
 
 def _remarks(result: Result) -> list[str]:

@@ -29,19 +29,20 @@ if TYPE_CHECKING:
     from mhbench.shards.reading import Shards
 
     Floats = npt.NDArray[np.float64]
-    Runner = Callable[[Path, "str | None"], PredictionTable]
+    Runner = Callable[[Path, "str | None", "str | None"], PredictionTable]  # shards, data set, split
     Predicted = tuple[str, Floats, Floats]  # frame id, joints (P, J, 3) m, scores (P,)
 
 
-def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
+def run_ground_truth(data: Path, dataset: str | None = None, split: str | None = None) -> PredictionTable:
     """The ground truth as predictions: joints and SMPL bodies of everybody with a joint inside the image.
 
-    Scoring it must give 0 mm and 100 %: the first check of a conversion and of a protocol.
+    Where a data set knows no third dimension, the joints are those of the image. Scoring the truth must give
+    0 mm and 100 %: the first check of a conversion and of a protocol.
 
     Raises:
-        UsageError: the shards hold several data sets or skeletons, or neither 3D joints nor bodies.
+        UsageError: the shards hold several data sets or skeletons.
     """
-    shards = open_shards(data, dataset=dataset)
+    shards = open_shards(data, dataset=dataset, split=split)
     skeleton_name = _only_skeleton(shards)
     ids, counts, people = [], [], []
     met: set[str] = set()
@@ -59,15 +60,17 @@ def run_ground_truth(data: Path, dataset: str | None = None) -> PredictionTable:
         frame_ids=np.array(ids, dtype=np.str_),
         person_start=start,
         persons={**persons, "score": np.full(start[-1], 1.0)},
-        skeleton=skeleton_name if "joints3d" in persons else None,
+        skeleton=skeleton_name if {"joints3d", "joints2d"} & set(persons) else None,
         body_model="smpl" if "smpl_pose" in persons else None,
         model="gt",
-        space="camera",
+        space=None if "joints2d" in persons else "camera",
         trained_on=(),
     )
 
 
-def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> PredictionTable:
+def run_ground_truth_heatmaps(
+    data: Path, dataset: str | None = None, split: str | None = None
+) -> PredictionTable:
     """The ground truth through its own heatmaps: render, find peaks, associate, decode through the lens.
 
     What is lost on the way is the upper bound of any model of this representation.
@@ -76,7 +79,7 @@ def run_ground_truth_heatmaps(data: Path, dataset: str | None = None) -> Predict
         InputError: the shards have no heatmaps (with the stored reason).
         UsageError: the shards hold several data sets or skeletons.
     """
-    shards = open_shards(data, dataset=dataset)
+    shards = open_shards(data, dataset=dataset, split=split)
     skeleton_name = _only_skeleton(shards)
     joints = skeleton(skeleton_name).joints
     order = trunk_first(skeleton_name)
@@ -121,7 +124,7 @@ def _only_skeleton(shards: Shards) -> str:
         raise UsageError(
             f"the shards in {shards.folder} have the skeletons {', '.join(names)}",
             expected="one skeleton: a predictions file has one",
-            action="convert the sequences of each skeleton into a folder of their own",
+            action="choose a --split, or convert the sequences of each skeleton into a folder of their own",
         )
     return names[0]
 
@@ -150,7 +153,12 @@ def _in_image(table: FrameTable) -> npt.NDArray[np.bool_]:
 
 
 def _true_columns(table: FrameTable) -> dict[str, npt.NDArray[Any]]:
-    """Labelled joints, and the bodies of people whose pose is known."""
+    """Labelled joints, and the bodies of people whose pose is known; without both, joints of the image."""
+    if not {"joints3d", "smpl_pose"} & set(table.persons):
+        labelled = (table.persons["joint_flags"] & JointFlag.LABELLED_2D) != 0
+        return {
+            "joints2d": np.where(labelled[..., None], table.persons["joints2d"].astype(np.float64), np.nan)
+        }
     if "smpl_pose" not in table.persons:
         return {"joints3d": _labelled_joints(table)}
     columns = {name: table.persons[name] for name in _BODY_COLUMNS if name in table.persons}

@@ -20,7 +20,7 @@ def shards(samples, tmp_path_factory):
 
 def score(model, shards, tmp_path):
     path = tmp_path / "predictions.json"
-    write_predictions(RUNNERS[model](shards, None), path)
+    write_predictions(RUNNERS[model](shards, None, None), path)
     result = evaluate(path, "panoptic/generic", shards).result
     return {name: value.value for name, value in result.metrics.items()}
 

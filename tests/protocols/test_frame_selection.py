@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from people_tables import changed, truth_table
@@ -66,6 +68,19 @@ def test_a_column_that_is_missing_is_told():
     table = truth_table("mpi_inf_3dhp", "mpi_17", [[np.zeros((17, 3))]], split="test")
     with pytest.raises(InputError, match="valid_frame"):
         expected_frames(load_protocol("mpi_inf_3dhp/test"), table)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "split"), [("mpi_inf_3dhp", "test"), ("mupots", "all"), ("3dpw", "test"), ("jta", "test")]
+)
+def test_generic_protocols_expect_every_frame_of_their_split(dataset, split):
+    unlabelled = {"valid_frame": np.zeros(2, dtype=np.uint8)}
+    people = {"ignore": np.ones(1, dtype=np.uint8)}
+    frames = [[np.full((17, 3), np.nan)], []]
+    table = truth_table(dataset, "mpi_17", frames, split=split, frame_columns=unlabelled, **people)
+    protocol = load_protocol(f"{dataset}/generic")
+    assert expected_frames(protocol, table).all()
+    assert not expected_frames(protocol, replace(table, split="train")).any()
 
 
 @pytest.mark.parametrize(
