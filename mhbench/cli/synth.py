@@ -30,7 +30,13 @@ from mhbench.errors import UsageError
     show_default=True,
     help="What people do; in a crowd they touch each other.",
 )
-@click.option("--size", metavar="WxH", default="1920x1080", show_default=True, help="Size of the images.")
+@click.option(
+    "--size",
+    metavar="WxH",
+    default="1920x1080",
+    show_default=True,
+    help="Size of the images, where the data set knows several.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same data.")
 @click.option(
     "--images/--no-images", default=True, help="Render images of the people, or only write annotations."

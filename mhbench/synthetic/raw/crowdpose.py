@@ -17,6 +17,7 @@ import numpy as np
 from mhbench.errors import UsageError
 from mhbench.synthetic.keypoints import Marked, Sight, marked_people
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,7 +104,7 @@ def write(
         image["width"], image["height"] = image["height"], image["width"]
     with new_folder(folder / "images") as pictures, new_folder(folder / place) as target:
         if images:
-            _write_images(scene, pictures, shown)
+            write_pictures(scene, ((one.frame, one.camera, pictures / f"{one.number}.jpg") for one in shown))
         for split, content in contents.items():
             (target / f"crowdpose_{split}.json").write_text(json.dumps(content), encoding="ascii")
     return Written(
@@ -209,13 +210,3 @@ def _inside(person: Marked, box: npt.NDArray[np.float64]) -> int:
 def _number(value: float) -> float:
     """Whole numbers are written without a point, as in the real files."""
     return int(value) if float(value).is_integer() else float(value)
-
-
-def _write_images(scene: Scene, folder: Path, shown: list[_Image]) -> None:
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for one in shown:
-        image = Image.fromarray(picture(scene, one.frame, one.camera).image)
-        image.save(folder / f"{one.number}.jpg", quality=90)

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
-from xml.sax.saxutils import escape
 
 import numpy as np
 
 from mhbench.errors import UsageError
 from mhbench.synthetic.raw import Written, new_folder
-from mhbench.synthetic.raw.mpi_inf_3dhp import sign_as_matlab
+from mhbench.synthetic.raw.human36m_metadata import ACTIONS, SHORT, SUBJECTS, metadata, take_name
+from mhbench.synthetic.raw.matlab_files import new_matlab73
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,33 +35,7 @@ CAMERAS: tuple[str, ...] = ("54138969", "55011271", "58860488", "60457274")
 HEIGHTS: Final = (1002, 1000, 1000, 1002)
 WIDTH: Final = 1000
 SUBJECT: Final = "S9"
-SUBJECTS: Final = tuple(f"S{number}" for number in range(1, 12))
 KINDS: Final = ("D3_Positions", "D3_Positions_mono", "D2_Positions")
-EXTRA_FRAMES: Final = (1, 3, 3, 1)  # by which the videos of the four cameras are longer than the poses
-ACTIONS: Final = (
-    "Miscellaneous",
-    "Directions",
-    "Discussion",
-    "Eating",
-    "Greeting",
-    "Phoning",
-    "Posing",
-    "Purchases",
-    "Sitting",
-    "SittingDown",
-    "Smoking",
-    "TakingPhoto",
-    "Waiting",
-    "Walking",
-    "WalkingDog",
-    "WalkingTogether",
-)
-_SHORT: Final = {
-    "Miscellaneous": "_ALL",
-    "TakingPhoto": "Photo",
-    "WalkingDog": "WalkDog",
-    "WalkingTogether": "WalkTogether",
-}
 _FOLDERS: Final = {"official": "MyPoseFeatures/", "renamed": "Poses_"}
 BOXES: Final = "MySegmentsMat/ground_truth_bb"
 _MILLIMETRES: Final = 1000.0
@@ -110,9 +84,9 @@ def write(
     poses = filmed.joints("h36m_32") * _MILLIMETRES
     parts = {"takes": scene.people, "frames": scene.frames, "cameras": len(CAMERAS), "pose files": 0}
     with new_folder(folder / "Release-v1.2") as release, new_folder(folder / subject) as part:
-        (release / "metadata.xml").write_text(_metadata(filmed), encoding="utf-8")
+        (release / "metadata.xml").write_text(metadata(filmed), encoding="utf-8")
         for person in range(scene.people):
-            stem = _stem(subject, 2 + person // 2, 1 + person % 2)
+            stem = take_name(subject, 2 + person // 2, 1 + person % 2)
             if tree == "derived":
                 parts["pose files"] += _write_derived(part, stem, poses[:, person])
                 continue
@@ -197,7 +171,7 @@ def _write_cdf(path: Path, values: Floats) -> None:
 def _write_derived(part: Path, stem: str, world: Floats) -> int:
     import h5py  # noqa: PLC0415 - only this tree needs it
 
-    for long, short in _SHORT.items():
+    for long, short in SHORT.items():
         stem = stem.replace(long, short)
     path = part / "MyPoses" / "3D_positions" / f"{stem}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,66 +182,6 @@ def _write_derived(part: Path, stem: str, world: Floats) -> int:
     return 1
 
 
-def _stem(subject: str, action: int, subaction: int) -> str:
-    """The official file names differ between subjects; these are some of the differences."""
-    name = ACTIONS[action - 1]
-    if subject != "S1" or name not in {"TakingPhoto", "WalkingDog"}:
-        name = _SHORT.get(name, name)
-    if subject == "S5" and name == "Directions":
-        return f"{name} {subaction}"
-    if subject in {"S5", "S9"} and name == "SittingDown":  # the other way round
-        return name if subaction == 1 else f"{name} 1"
-    return f"{name} 1" if subaction == 1 else name
-
-
-def _metadata(scene: Scene) -> str:
-    takes = [(action, subaction) for action in range(1, len(ACTIONS) + 1) for subaction in (1, 2)]
-    mapping = [["Action", "subaction", *SUBJECTS]]
-    mapping += [[str(a), str(s), *(_stem(subject, a, s) for subject in SUBJECTS)] for a, s in takes]
-    mapping += [["", "", *("" for _ in SUBJECTS)]]
-    lengths = [scene.frames + extra for extra in EXTRA_FRAMES]
-    cell = f"[{' '.join(map(str, [*lengths, sum(lengths)]))}]"
-    frames = [["", *(cell for _ in takes)] for _ in SUBJECTS]
-    extrinsics = [_extrinsics(camera) for camera in scene.cameras.values()]
-    numbers = [number for camera in extrinsics for _ in SUBJECTS for number in camera]
-    numbers += [number for camera in scene.cameras.values() for number in _intrinsics(camera)]
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n<a>\n'
-        f"   <mapping>\n{_rows(mapping)}   </mapping>\n"
-        f"   <frames>\n{_rows(frames)}   </frames>\n"
-        "   <train_subjects>[1 7 8 9 11]</train_subjects>\n"
-        "   <val_subjects>[5 6]</val_subjects>\n"
-        "   <test_subjects>[2 3 4 10]</test_subjects>\n"
-        f"   <w0>[{' '.join(f'{number:.15g}' for number in numbers)}]</w0>\n"
-        f"   <dbcameras>\n      <index2id>\n{_list(CAMERAS)}      </index2id>\n   </dbcameras>\n"
-        f"   <actionnames>\n{_list(ACTIONS)}   </actionnames>\n</a>\n"
-    )
-
-
-def _rows(rows: list[list[str]]) -> str:
-    return "".join(
-        "      <tr>\n" + "".join(f"         <td>{escape(cell)}</td>\n" for cell in row) + "      </tr>\n"
-        for row in rows
-    )
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return "".join(f"         <item>{name}</item>\n" for name in names)
-
-
-def _extrinsics(camera: Camera) -> list[float]:
-    """Angles of R = Rx Ry Rz and the position in millimetres."""
-    R = camera.R
-    angles = [np.arctan2(-R[1, 2], R[2, 2]), np.arcsin(R[0, 2]), np.arctan2(-R[0, 1], R[0, 0])]
-    return [*map(float, angles), *map(float, -R.T @ camera.t * _MILLIMETRES)]
-
-
-def _intrinsics(camera: Camera) -> list[float]:
-    k1, k2, p1, p2, k3 = map(float, camera.distortion[:5])
-    K = camera.K
-    return [float(K[0, 0]), float(K[1, 1]), float(K[0, 2]), float(K[1, 2]), k1, k2, k3, p1, p2]
-
-
 def _write_images(scene: Scene, folder: Path, masks: Path, subject: str) -> int:
     """Images and masks of every take with its person alone; the number of images."""
     from PIL import Image  # noqa: PLC0415 - only trees with images need it
@@ -276,7 +190,7 @@ def _write_images(scene: Scene, folder: Path, masks: Path, subject: str) -> int:
 
     for person in range(scene.people):
         alone = replace(scene, present=scene.present & (np.arange(scene.people) == person))
-        stem = _stem(subject, 2 + person // 2, 1 + person % 2)
+        stem = take_name(subject, 2 + person // 2, 1 + person % 2)
         seen: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in scene.cameras}
         for frame in range(scene.frames):
             vertices = alone.vertices(frame)
@@ -294,7 +208,7 @@ def _write_masks(path: Path, masks: list[npt.NDArray[np.bool_]]) -> None:
     """A cell array of masks; HDF5 shows MATLAB's axes exchanged."""
     import h5py  # noqa: PLC0415 - only trees with images need it
 
-    with h5py.File(path, "w", userblock_size=512, libver="earliest") as file:
+    with new_matlab73(path) as file:
         cells = file.create_dataset("Masks", (len(masks), 1), dtype=h5py.ref_dtype)
         cells.attrs["MATLAB_class"] = np.bytes_("cell")
         for row, mask in enumerate(masks):
@@ -302,4 +216,3 @@ def _write_masks(path: Path, masks: list[npt.NDArray[np.bool_]]) -> None:
             stored = file.create_dataset(f"#refs#/m{row}", data=data, compression="gzip", compression_opts=1)
             stored.attrs["MATLAB_class"] = np.bytes_("logical")
             cells[row, 0] = stored.ref
-    sign_as_matlab(path)

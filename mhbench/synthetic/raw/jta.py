@@ -18,6 +18,7 @@ from mhbench.cameras import Camera
 from mhbench.errors import OutputError, UsageError
 from mhbench.shards.files import write_atomically
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,7 +97,8 @@ def write(
     write_atomically(path, _text(rows, whole_pixels=whole_pixels).encode("ascii"))
     if images:
         with new_folder(folder / "frames" / split / name) as part:
-            parts["images"] = _write_images(filmed, part, first_frame)
+            shots = ((frame, "0", part / f"{first_frame + frame}.jpg") for frame in range(scene.frames))
+            parts["images"] = write_pictures(filmed, shots)
     return Written(folder, parts)
 
 
@@ -144,15 +146,3 @@ def _text(rows: Floats, *, whole_pixels: bool) -> str:
     return json.dumps(
         [[int(n) if whole else n for n, whole in zip(row, integer, strict=True)] for row in rows.tolist()]
     )
-
-
-def _write_images(scene: Scene, folder: Path, first_frame: int) -> int:
-    """Images of every frame, `<frame>.jpg` without padding; the number of files."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for frame in range(scene.frames):
-        image = Image.fromarray(picture(scene, frame, "0").image)
-        image.save(folder / f"{first_frame + frame}.jpg", quality=90)
-    return scene.frames

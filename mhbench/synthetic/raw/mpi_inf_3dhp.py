@@ -16,6 +16,8 @@ import numpy as np
 from mhbench.cameras import Camera
 from mhbench.errors import UsageError
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.matlab_files import new_matlab73, save_matlab5
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -39,9 +41,6 @@ _SENSOR: Final = 10.0  # mm
 _MILLIMETRES: Final = 1000.0
 _TO_WORLD: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # scene -> files
 _MIDDLE: Final = np.array([0.0, 0.0, 0.9])
-_HEADER: Final = (
-    b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Thu Jan 01 00:00:00 1970 HDF5 schema 1.00 ."
-)
 
 
 def write(
@@ -123,12 +122,6 @@ def universal(joints: Floats, skeleton_joints: tuple[str, ...]) -> Floats:
     return np.asarray(pelvis[..., None, :] + scale[..., None, None] * (joints - pelvis[..., None, :]))
 
 
-def sign_as_matlab(path: Path) -> None:
-    """Write MATLAB's words into the first 128 bytes of an HDF5 file with a user block."""
-    with path.open("r+b") as file:
-        file.write(_HEADER.ljust(124) + b"\x00\x02IM")
-
-
 def _cut(camera: Camera, width: int, height: int) -> Camera:
     """The camera without distortion, with another image size and the same horizontal angle of view."""
     scale = width / camera.width
@@ -149,8 +142,6 @@ def _annotation(scene: Scene, person: int, camera: Camera, skeleton: str) -> tup
 
 
 def _write_training(scene: Scene, person: int, folder: Path, *, images: bool) -> None:
-    from scipy import io  # noqa: PLC0415 - slow to import
-
     folder.mkdir(parents=True)
     names = ("annot2", "annot3", "univ_annot3")
     content: dict[str, Any] = {name: np.full((len(CAMERAS), 1), None, dtype=object) for name in names}
@@ -159,12 +150,11 @@ def _write_training(scene: Scene, person: int, folder: Path, *, images: bool) ->
             content[name][cell, 0] = values.reshape(scene.frames, -1)
     content["cameras"] = np.arange(len(CAMERAS), dtype=np.float64)[None]
     content["frames"] = np.arange(scene.frames, dtype=np.float64)[:, None]
-    io.savemat(folder / "annot.mat", content, do_compression=True)
+    save_matlab5(folder / "annot.mat", content)
     (folder / "camera.calibration").write_text(_calibration(scene), encoding="ascii")
     if images:
-        (folder / "imageSequence").mkdir()
         for name in WITH_IMAGES:
-            _write_images(scene, person, scene.cameras[name], folder / "imageSequence", f"img_{name}_")
+            _write_images(scene, person, scene.cameras[name], folder / "imageSequence" / f"img_{name}_")
 
 
 def _calibration(scene: Scene) -> str:
@@ -187,14 +177,11 @@ def _calibration(scene: Scene) -> str:
 
 
 def _write_test(scene: Scene, person: int, folder: Path, *, images: bool) -> None:
-    import h5py  # noqa: PLC0415 - only the test set is HDF5
-
     folder.mkdir(parents=True)
     camera = tested_camera(scene, folder.name)
     annot2, annot3, univ_annot3 = _annotation(scene, person, camera, "mpi_17")
     rows = np.arange(scene.frames)
-    path = folder / "annot_data.mat"
-    with h5py.File(path, "w", userblock_size=512, libver="earliest") as file:
+    with new_matlab73(folder / "annot_data.mat") as file:
         columns = {
             "activity_annotation": 1.0 + ((person + rows // 2) % 7)[:, None],
             "annot2": annot2[:, None],
@@ -204,10 +191,8 @@ def _write_test(scene: Scene, person: int, folder: Path, *, images: bool) -> Non
         }
         for name, values in columns.items():
             file.create_dataset(name, data=values).attrs["MATLAB_class"] = np.bytes_("double")
-    sign_as_matlab(path)
     if images:
-        (folder / "imageSequence").mkdir()
-        _write_images(scene, person, camera, folder / "imageSequence", "img_")
+        _write_images(scene, person, camera, folder / "imageSequence" / "img_")
 
 
 def _write_test_calibrations(scene: Scene, folder: Path) -> None:
@@ -239,14 +224,11 @@ def _row(values: Floats | list[float], digits: int = 7) -> str:
     return " ".join(f"{value:.{digits}g}" for value in values)
 
 
-def _write_images(scene: Scene, person: int, camera: Camera, folder: Path, start: str) -> None:
-    """Images with one person alone, numbered from 1."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
+def _write_images(scene: Scene, person: int, camera: Camera, start: Path) -> None:
+    """Images with one person alone, numbered from 1 behind the start of their name."""
     here = scene.present & (np.arange(scene.people) == person)
     alone = replace(scene, present=here, cameras={"one": camera})
-    for frame in range(scene.frames):
-        image = Image.fromarray(picture(alone, frame, "one").image)
-        image.save(folder / f"{start}{frame + 1:06d}.jpg", quality=90)
+    shots = (
+        (frame, "one", start.with_name(f"{start.name}{frame + 1:06d}.jpg")) for frame in range(scene.frames)
+    )
+    write_pictures(alone, shots)

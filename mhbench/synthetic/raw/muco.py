@@ -18,6 +18,8 @@ import numpy as np
 from mhbench.errors import UsageError
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw import Written, mpi_inf_3dhp, new_folder
+from mhbench.synthetic.raw.matlab_files import new_matlab73, save_matlab5
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +87,8 @@ def write(
     for name in names:
         with new_folder(root / name) as part:
             if images:
-                _write_images(filmed, made, part)
+                for number, one in enumerate(made, start=1):
+                    write_pictures(composed(filmed, one), [(0, one.camera, part / f"{number:06d}.jpg")])
             if form == "authors":
                 _write_chunks(filmed, made, part, chunk)
     if form == "release":
@@ -172,8 +175,6 @@ def _release(filmed: Scene, made: list[Composite]) -> dict[str, Any]:
 
 
 def _write_chunks(filmed: Scene, made: list[Composite], folder: Path, chunk: int) -> None:
-    from scipy import io  # noqa: PLC0415 - slow to import
-
     for number, begin in enumerate(range(0, len(made), chunk), start=1):
         part = made[begin : begin + chunk]
         names = np.full((1, len(part)), None, dtype=object)
@@ -185,7 +186,7 @@ def _write_chunks(filmed: Scene, made: list[Composite], folder: Path, chunk: int
             "joint_loc2": _last_axis(pixels),
             "joint_loc3": _last_axis(scaled - scaled[:, :, [PELVIS]]),
         }
-        io.savemat(folder / f"chunk_{number:05d}_annot.mat", content, do_compression=True)
+        save_matlab5(folder / f"chunk_{number:05d}_annot.mat", content)
 
 
 def _last_axis(values: Floats) -> Floats:
@@ -197,7 +198,7 @@ def _last_axis(values: Floats) -> Floats:
 def _write_sources(made: list[Composite], path: Path) -> None:
     import h5py  # noqa: PLC0415 - only this file is HDF5
 
-    with h5py.File(path, "w", userblock_size=512, libver="earliest") as file:
+    with new_matlab73(path) as file:
         refs = file.create_group("#refs#")
         cells = file.create_dataset("composite_info", (PEOPLE, len(made)), dtype=h5py.ref_dtype)
         cells.attrs["MATLAB_class"] = np.bytes_("cell")
@@ -211,15 +212,3 @@ def _write_sources(made: list[Composite], path: Path) -> None:
                 cell[0, 0] = vector.ref
                 # the draws are shuffled: the order by depth is that of the chunks only
                 cells[(slot + row) % PEOPLE, row] = cell.ref
-    mpi_inf_3dhp.sign_as_matlab(path)
-
-
-def _write_images(filmed: Scene, made: list[Composite], folder: Path) -> None:
-    """Images numbered from 1."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for number, composite in enumerate(made, start=1):
-        image = Image.fromarray(picture(composed(filmed, composite), 0, composite.camera).image)
-        image.save(folder / f"{number:06d}.jpg", quality=90)

@@ -15,7 +15,9 @@ from mhbench.cameras import Camera
 from mhbench.errors import UsageError
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.matlab_files import save_matlab5
 from mhbench.synthetic.raw.mpi_inf_3dhp import universal
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +63,8 @@ def write(scene: Scene, folder: Path, *, seed: int = 0, images: bool = True, noi
             (part / name).mkdir()
             _write_annotations(filmed, camera, part / name, rng, noise)
             if images:
-                _write_images(filmed, name, part / name)
+                shots = ((frame, name, part / name / f"img_{frame:06d}.jpg") for frame in range(scene.frames))
+                write_pictures(filmed, shots)
     slots = scene.frames * scene.people * len(scene.cameras)
     parts = {"sequences": len(scene.cameras), "frames": scene.frames * len(scene.cameras)}
     return Written(folder, parts | {"person slots": slots})
@@ -84,8 +87,6 @@ def as_filmed(scene: Scene) -> Scene:
 def _write_annotations(
     scene: Scene, camera: Camera, folder: Path, rng: np.random.Generator, noise: float
 ) -> None:
-    from scipy import io  # noqa: PLC0415 - slow to import
-
     everybody = replace(scene, present=np.ones_like(scene.present))
     points = np.einsum("ij,fpnj->fpni", camera.R, everybody.joints("mpi_17")) + camera.t
     pixels = np.einsum("ij,fpnj->fpni", camera.K, points)
@@ -103,8 +104,8 @@ def _write_annotations(
             "isValidFrame": np.array([[float(there)]]),
         }
         occlusion[slot] = 1.0 * (rng.random((1, 17)) < 0.25)
-    io.savemat(folder / "annot.mat", {"annotations": annotations}, do_compression=True)
-    io.savemat(folder / "occlusion.mat", {"occlusion_labels": occlusion}, do_compression=True)
+    save_matlab5(folder / "annot.mat", {"annotations": annotations})
+    save_matlab5(folder / "occlusion.mat", {"occlusion_labels": occlusion})
 
 
 def _columns(joints: Floats, unit: float, rng: np.random.Generator, *, there: bool) -> npt.NDArray[Any]:
@@ -113,14 +114,3 @@ def _columns(joints: Floats, unit: float, rng: np.random.Generator, *, there: bo
         return np.asarray(joints.T * unit)
     garbage = (np.zeros((0, 0)), np.zeros(joints.T.shape), np.full(joints.T.shape, np.nan))
     return np.asarray(garbage[int(rng.integers(3))])
-
-
-def _write_images(scene: Scene, name: str, folder: Path) -> None:
-    """Images of a sequence, numbered from 0."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for frame in range(scene.frames):
-        image = Image.fromarray(picture(scene, frame, name).image)
-        image.save(folder / f"img_{frame:06d}.jpg", quality=90)

@@ -14,6 +14,7 @@ import numpy as np
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.keypoints import Marked, Sight, box_overlaps, marked_people
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def write(
             files[f"ochuman_coco_format_{split}_range_0.00_1.00.json"] = _coco(scene, part)
     with new_folder(folder / "images") as pictures, new_folder(folder / "annotations") as target:
         if images:
-            _write_images(scene, pictures, shown)
+            write_pictures(scene, ((one.frame, one.camera, pictures / one.name) for one in shown))
         for name, content in files.items():
             (target / name).write_text(json.dumps(content), encoding="ascii")
     people = [person for one in shown for person in one.people]
@@ -171,12 +172,3 @@ def _coco(scene: Scene, shown: list[_Image]) -> dict[str, Any]:
     category = {"supercategory": "person", "id": 1, "name": "person", "keypoints": list(JOINTS)}
     limbs = [[a + 1, b + 1] for a, b in skeleton("coco_17").limbs]
     return {"categories": [{**category, "skeleton": limbs}], "images": images, "annotations": people}
-
-
-def _write_images(scene: Scene, folder: Path, shown: list[_Image]) -> None:
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for one in shown:
-        Image.fromarray(picture(scene, one.frame, one.camera).image).save(folder / one.name, quality=90)

@@ -17,6 +17,7 @@ import numpy as np
 
 from mhbench.errors import UsageError
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.pictures import write_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -93,7 +94,12 @@ def write(
         _write_calibration(scene, part / f"calibration_{sequence}.json")
         parts["pose files"] = _write_poses(files, part / FOLDERS[joints], archive=archive)
         if images:
-            parts["images"] = _write_images(scene, part / "hdImgs", first_frame)
+            shots = (
+                (frame, name, part / "hdImgs" / name / f"{name}_{first_frame + frame:08d}.jpg")
+                for frame in range(scene.frames)
+                for name in scene.cameras
+            )
+            parts["images"] = write_pictures(scene, shots)
     return Written(folder, parts)
 
 
@@ -187,19 +193,3 @@ def _rounded(values: Floats, digits: int) -> Any:
         return [_rounded(row, digits) for row in values]
     numbers = [float(f"{value:.{digits}g}") for value in values]
     return [int(number) if number.is_integer() else number for number in numbers]
-
-
-def _write_images(scene: Scene, folder: Path, first_frame: int) -> int:
-    """Images of every camera and frame; the number of files."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for name in scene.cameras:
-        (folder / name).mkdir(parents=True)
-    for frame in range(scene.frames):
-        vertices = scene.vertices(frame)
-        for name in scene.cameras:
-            image = Image.fromarray(picture(scene, frame, name, vertices=vertices).image)
-            image.save(folder / name / f"{name}_{first_frame + frame:08d}.jpg", quality=90)
-    return scene.frames * len(scene.cameras)

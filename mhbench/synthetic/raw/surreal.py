@@ -16,6 +16,7 @@ from mhbench.bodies import axis_angles_of
 from mhbench.cameras import Camera
 from mhbench.errors import MissingExtraError, UsageError
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.matlab_files import save_matlab5
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -115,8 +116,6 @@ def _clips(scene: Scene, length: int) -> list[_Clip]:
 
 
 def _write_info(scene: Scene, clip: _Clip, path: Path, seed: int) -> None:
-    from scipy import io  # noqa: PLC0415 - slow to import
-
     count = len(clip.frames)
     world = _world_joints(scene, clip)
     place = camera_place(clip.number)
@@ -141,7 +140,7 @@ def _write_info(scene: Scene, clip: _Clip, path: Path, seed: int) -> None:
     }
     if count == 1:  # MATLAB knows no last axes of length one
         content |= {name: content[name][..., 0] for name in ("joints2D", "joints3D")}
-    io.savemat(path.with_name(f"{path.name}_info.mat"), content, do_compression=True)
+    save_matlab5(path.with_name(f"{path.name}_info.mat"), content)
 
 
 def _is_male(scene: Scene, clip: _Clip) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 from mhbench.bodies import axis_angles_of
 from mhbench.errors import UsageError
 from mhbench.synthetic.raw import Written, new_folder
+from mhbench.synthetic.raw.pictures import write_pictures
 from mhbench.synthetic.raw.python2_pickles import python2_pickle
 
 if TYPE_CHECKING:
@@ -167,17 +168,14 @@ def _keypoints(everybody: Scene, views: list[Camera], present: npt.NDArray[np.bo
 
 def _write_images(scene: Scene, folder: Path, sequence: str) -> int:
     """Images of every camera and frame; the number of files."""
-    from PIL import Image  # noqa: PLC0415 - only trees with images need it
-
-    from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
-
-    for number in range(len(scene.cameras)):
-        (folder / f"{sequence}_{number:02d}").mkdir(parents=True)
+    count = 0
     for frame in range(scene.frames):
-        vertices = scene.vertices(frame)
-        views = {name: held(camera, frame) for name, camera in scene.cameras.items()}
-        moment = replace(scene, cameras=views)
-        for number, name in enumerate(views):
-            image = Image.fromarray(picture(moment, frame, name, vertices=vertices).image)
-            image.save(folder / f"{sequence}_{number:02d}" / f"image_{frame:05d}.jpg", quality=90)
-    return scene.frames * len(scene.cameras)
+        moment = replace(scene, cameras={name: held(camera, frame) for name, camera in scene.cameras.items()})
+        count += write_pictures(
+            moment,
+            (
+                (frame, name, folder / f"{sequence}_{number:02d}" / f"image_{frame:05d}.jpg")
+                for number, name in enumerate(scene.cameras)
+            ),
+        )
+    return count
