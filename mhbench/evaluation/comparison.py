@@ -8,17 +8,22 @@ these differences; the p-value is twice the smaller share of draws on either sid
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mhbench.errors import UsageError
+from mhbench.evaluation.directions import lower_is_better
 from mhbench.evaluation.resampling import PART_DRAWS, percentile_interval, unpacked, unpacked_part
+from mhbench.evaluation.results import part_words, wrapped
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.evaluation.results import Result
+
+LEVEL: Final = 0.05
+"""The p-value below which a difference is not put down to chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +220,17 @@ def _remarks(first: Result, second: Result, *, paired: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def verdict(one: MetricDifference) -> str:
+    """Which of two results is better in a metric, as far as chance does not explain the difference."""
+    if one.difference is None:
+        return "not given by both"
+    if one.p_value is None:
+        return "not paired"
+    if one.p_value >= LEVEL or not one.difference:
+        return "no difference shown"
+    return "B is better" if (one.difference < 0) == lower_is_better(one.metric) else "A is better"
+
+
 def _heading(comparison: Comparison) -> list[str]:
     return [comparison.protocol, f"A  {comparison.models[0]}", f"B  {comparison.models[1]}"]
 
@@ -225,19 +241,25 @@ def _number(value: float | None, form: str = ".2f") -> str:
 
 def _chance(interval: tuple[float, float] | None, p: float | None, unit: str = "") -> str:
     bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
-    return f" {unit:<3} {bounds:<20}{'' if p is None else f'{p:.3f}':>7}"
+    return f" {unit:<3} {bounds:<18}{'' if p is None else f'{p:.3f}':>7}"
 
 
 def _metric_lines(comparison: Comparison) -> list[str]:
     width = max([len(one.metric) for one in comparison.metrics] + [len("metric")]) + 2
-    lines = [f"{'metric':<{width}}{'A':>10}{'B':>10}{'B - A':>10}     {'95 % interval':<20}{'p':>7}"]
+    lines = [f"{'metric':<{width}}{'A':>9}{'B':>9}{'B - A':>9}     {'95 % interval':<18}{'p':>7}"]
     lines += [
-        f"{one.metric:<{width}}{_number(one.first):>10}{_number(one.second):>10}"
-        f"{_number(one.difference, '+.2f'):>10}{_chance(one.ci95, one.p_value, one.unit)}".rstrip()
+        f"{one.metric:<{width}}{_number(one.first):>9}{_number(one.second):>9}"
+        f"{_number(one.difference, '+.2f'):>9}{_chance(one.ci95, one.p_value, one.unit)}".rstrip()
         for one in comparison.metrics
     ]
     if comparison.drawn:
-        lines.append(f"intervals and p: paired, {comparison.drawn}")
+        lines += wrapped(f"intervals and p: paired, {comparison.drawn}")
+    judged: dict[str, list[str]] = {}
+    for one in comparison.metrics:
+        judged.setdefault(verdict(one), []).append(one.metric)
+    lines.append("")
+    for words, names in judged.items():
+        lines += wrapped(f"{words}: {', '.join(names)}")
     return lines
 
 
@@ -245,16 +267,18 @@ def _part_lines(comparison: Comparison) -> list[str]:
     lines: list[str] = []
     for metric in dict.fromkeys(part.metric for part in comparison.parts):
         parts = [part for part in comparison.parts if part.metric == metric]
-        width = max([len(part.key) for part in parts] + [len(metric)]) + 2
-        head = f"     {'95 % interval':<20}{'p':>7}" if any(part.ci95 for part in parts) else ""
-        lines += ["", f"{metric:<{width}}{'A':>10}{'B':>10}{'B - A':>10}{head}   by {comparison.by}"]
+        words = [part_words(comparison.by, part.key) for part in parts]
+        width = max(len(one) for one in [*words, comparison.by]) + 2
+        head = f"     {'95 % interval':<18}{'p':>7}" if any(part.ci95 for part in parts) else ""
+        lines += ["", f"{metric} by {comparison.by}"]
+        lines.append(f"{comparison.by:<{width}}{'A':>9}{'B':>9}{'B - A':>9}{head}")
         lower = 0
-        for part in parts:
+        for name, part in zip(words, parts, strict=True):
             difference = _subtracted(part.first, part.second)
             lower += difference is not None and difference < 0.0
             lines.append(
-                f"{part.key:<{width}}{_number(part.first):>10}{_number(part.second):>10}"
-                f"{_number(difference, '+.2f'):>10}{_chance(part.ci95, part.p_value)}".rstrip()
+                f"{name:<{width}}{_number(part.first):>9}{_number(part.second):>9}"
+                f"{_number(difference, '+.2f'):>9}{_chance(part.ci95, part.p_value)}".rstrip()
             )
         lines.append(f"B is lower in {lower} of {len(parts)}")
     if any(part.ci95 for part in comparison.parts):

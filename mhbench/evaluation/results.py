@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
+import re
+import textwrap
+from collections.abc import Iterable, Mapping  # noqa: TC003 - msgspec resolves the field types at run time
 from pathlib import Path  # noqa: TC003 - same
 from typing import Any, Final, Literal
 
@@ -11,6 +13,8 @@ import msgspec
 from mhbench.errors import InputError, MissingInputError, UsageError
 
 FORMAT: Final = "mhbench-result/1"
+_LINE: Final = 80  # characters of a terminal
+_ZEROS: Final = re.compile(r"\b0+(?=\d)")
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,6 +31,11 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     key: str
     metrics: Mapping[str, float | None]
+
+    @property
+    def words(self) -> str:
+        """The key as people write it (see `part_words`)."""
+        return part_words(self.by, self.key)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +142,31 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join([*_heading(self), "", *_people(self), "", *_metrics(self), *_remarks(self)])
 
 
+def part_words(by: str, key: str) -> str:
+    """The key of a part as people write it: ranges without the zeros they sort by, joints without `_`."""
+    if by in {"people", "distance"}:
+        return _ZEROS.sub("", key)
+    return key.replace("_", " ") if by == "joint" else key
+
+
+def breakdown_parts(breakdown: Iterable[Breakdown]) -> dict[str, list[Breakdown]]:
+    """The breakdowns by what they break down by, in their order, where there is more than one part.
+
+    One that says the same as another (of a data set whose sequences are its actions) is left out.
+    """
+    tables: dict[str, list[Breakdown]] = {}
+    for part in breakdown:
+        tables.setdefault(part.by, []).append(part)
+    told: list[dict[str, Mapping[str, float | None]]] = []
+    kept = {}
+    for by, parts in tables.items():
+        table = {part.key: part.metrics for part in parts}
+        if len(parts) > 1 and table not in told:
+            kept[by] = parts
+            told.append(table)
+    return kept
+
+
 def breakdown_table(result: Result, by: str) -> str:
     """The breakdown of a name as a table.
 
@@ -143,15 +177,34 @@ def breakdown_table(result: Result, by: str) -> str:
     if not rows:
         known = dict.fromkeys(part.by for part in result.breakdown)
         raise UsageError(f"the result has no breakdown by {by!r}", expected=f"one of: {', '.join(known)}")
-    width = max(len(by), *(len(row.key) for row in rows))
-    lines = [f"{by:<{width}}" + "".join(f"  {name:>12}" for name in rows[0].metrics)]
-    for row in rows:
-        numbers = ["n/a" if value is None else f"{value:.2f}" for value in row.metrics.values()]
-        columns = zip(rows[0].metrics, numbers, strict=True)
-        lines.append(
-            f"{row.key:<{width}}" + "".join(f"  {text:>{max(len(name), 12)}}" for name, text in columns)
-        )
-    return "\n".join(lines)
+    words = [part_words(by, row.key) for row in rows]
+    first = max(len(one) for one in [by, *words])
+    blocks = []
+    for names in _columns_that_fit(list(rows[0].metrics), first):
+        lines = [f"{by:<{first}}" + "".join(f"  {name:>{_column_width(name)}}" for name in names)]
+        for part, row in zip(words, rows, strict=True):
+            cells = [(row.metrics[name], _column_width(name)) for name in names]
+            texts = [f"  {'n/a' if value is None else f'{value:.2f}':>{width}}" for value, width in cells]
+            lines.append(f"{part:<{first}}" + "".join(texts))
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _column_width(metric: str) -> int:
+    return max(len(metric), 10)
+
+
+def _columns_that_fit(metrics: list[str], first: int) -> list[list[str]]:
+    """The metrics in blocks that stand side by side in a line, at least one in each."""
+    blocks: list[list[str]] = []
+    left = 0
+    for metric in metrics:
+        if not blocks or _column_width(metric) + 2 > left:
+            blocks.append([])
+            left = _LINE - first
+        blocks[-1].append(metric)
+        left -= _column_width(metric) + 2
+    return blocks
 
 
 def read_result(path: Path) -> Result:
@@ -212,7 +265,7 @@ def _counts_line(label: str, **counts: int | None) -> str:
 
 def _metrics(result: Result) -> list[str]:
     width = max([len(name) for name in result.metrics] + [len("metric")]) + 2
-    lines = [f"{'metric':<{width}}{'value':>12}    {'95 % interval':<22}"]
+    lines = [f"{'metric':<{width}}{'value':>12}    95 % interval"]
     for name, value in result.metrics.items():
         number = "n/a" if value.value is None else f"{value.value:.2f} {value.unit:<2}"
         interval = f"[{value.ci95[0]:.2f}, {value.ci95[1]:.2f}]" if value.ci95 else ""
@@ -220,9 +273,9 @@ def _metrics(result: Result) -> list[str]:
     if result.protocol.resampled:
         seconds = result.provenance.get("interval_seconds")
         cost = "" if seconds is None else f", made in {seconds:.2f} s"
-        lines.append(f"intervals: {result.protocol.resampled}{cost}")
+        lines += wrapped(f"intervals: {result.protocol.resampled}{cost}")
     if bare := _without_intervals_of_parts(result):
-        lines.append(f"no intervals for parts of the data: {', '.join(bare)}")
+        lines += wrapped(f"no intervals for parts of the data: {', '.join(bare)}")
     return lines
 
 
@@ -251,4 +304,12 @@ def _remarks(result: Result) -> list[str]:
     if not result.comparable.value:
         lines.append("not comparable with other results of this protocol:")
         lines += [f"  - {reason}" for reason in result.comparable.reasons]
-    return ["", *lines]
+    return ["", *(part for line in lines for part in wrapped(line))]
+
+
+def wrapped(line: str) -> list[str]:
+    """A line of words as lines that a terminal holds."""
+    indent = "  " + " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(
+        line, _LINE, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mhbench.evaluation.results import breakdown_parts
 from mhbench.report.body_layout import bones, place_on_body
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ class PartTable:
 
 def part_tables(breakdown: Sequence[Breakdown]) -> list[PartTable]:
     """The breakdowns of a result that have more than one part; one part alone is the whole."""
-    found: dict[str, list[Breakdown]] = {}
-    for part in breakdown:
-        found.setdefault(part.by, []).append(part)
     return [
         PartTable(
             by,
@@ -60,8 +58,7 @@ def part_tables(breakdown: Sequence[Breakdown]) -> list[PartTable]:
             {name: dot_places([part.metrics.get(name) for part in parts]) for name in parts[0].metrics},
             body_plot(parts) if by == "joint" else None,
         )
-        for by, parts in found.items()
-        if len(parts) > 1
+        for by, parts in breakdown_parts(breakdown).items()
     ]
 
 

@@ -77,7 +77,7 @@ def matched_distances(records: Records, limit_m: float) -> PaperFigure | None:
     if not known.size:
         return None
     figure, axes = plate(height=1.8)
-    axes.hist(known, bins=40, range=(0, 1000.0 * limit_m), color=TRUTH)
+    axes.hist(known, bins=100, range=(0, 1000.0 * limit_m), color=TRUTH)
     axes.axvline(1000.0 * limit_m, color=PREDICTION, lw=1.0)
     axes.set(xlabel="mean distance of a matched pair (mm)", ylabel="people", xlim=(0, None))
     axes.grid(visible=False, axis="x")

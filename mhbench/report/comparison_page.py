@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.comparison import verdict
+from mhbench.evaluation.results import breakdown_parts, part_words
 from mhbench.report.body_map import body_map
 from mhbench.report.figure_set import first_metric, part_values
 from mhbench.report.latex import comparison_table
-from mhbench.report.model_differences import LEVEL, difference_chart, model_scatter
+from mhbench.report.model_differences import difference_chart, model_scatter
 from mhbench.report.pages import FILES, environment, write_beside
 from mhbench.shards.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mhbench.evaluation.comparison import Comparison, MetricDifference, PartDifference
+    from mhbench.evaluation.comparison import Comparison, PartDifference
     from mhbench.evaluation.results import Result
     from mhbench.report.paper_figures import PaperFigure
 
@@ -38,8 +40,10 @@ def write_comparison(comparison: Comparison, first: Result, second: Result, fold
     figures = [one for one in drawn if one is not None]
     write_beside(folder, figures, {"comparison": comparison_table(comparison)})
     made = environment()
-    made.filters["verdict"] = _verdict
-    parts: dict[str, list[PartDifference]] = {comparison.by: list(comparison.parts)} if comparison.by else {}
+    made.filters |= {"verdict": verdict, "part_words": partial(part_words, comparison.by)}
+    parts: dict[str, list[PartDifference]] = {}
+    for part in comparison.parts:
+        parts.setdefault(part.metric, []).append(part)
     page = made.get_template("comparison.html.j2").render(
         comparison=comparison, figures=figures, files=FILES, tables=parts
     )
@@ -47,23 +51,15 @@ def write_comparison(comparison: Comparison, first: Result, second: Result, fold
     return folder / "index.html"
 
 
-def _verdict(one: MetricDifference) -> str:
-    if one.difference is None:
-        return "not given by both"
-    if one.p_value is None:
-        return "not paired"
-    if one.p_value >= LEVEL or not one.difference:
-        return "no difference shown"
-    return "B is better" if (one.difference < 0) == lower_is_better(one.metric) else "A is better"
-
-
 def _scatter(first: Result, second: Result) -> PaperFigure | None:
     """The first metric of every part that both results have, where there are at least two of a kind."""
     metric = next((name for name in first.metrics if name in second.metrics), "")
     parts = {}
-    for by in SCATTERED:
+    for by in breakdown_parts(first.breakdown):
+        if by not in SCATTERED:
+            continue
         a, b = part_values(first, by, metric), part_values(second, by, metric)
-        rows = [(key, a[key], b[key]) for key in a if key in b]
+        rows = [(part_words(by, key), a[key], b[key]) for key in a if key in b]
         if len(rows) > 1:
             parts[by] = rows
     unit = first.metrics[metric].unit if metric else ""

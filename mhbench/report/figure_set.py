@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.results import breakdown_parts
 from mhbench.report.body_map import body_map
 from mhbench.report.charts import joint_errors, matched_distances, values_by_part
 from mhbench.report.curves import (
@@ -127,6 +128,8 @@ def _by_part(evaluation: Evaluation) -> list[PaperFigure | None]:
     scored, result = evaluation.scored, evaluation.result
     found = []
     for by in PARTS:
+        if by not in breakdown_parts(result.breakdown):
+            continue
         metric = _main_metric(result, by)
         measure = scored.measures.get(metric)
         if isinstance(measure, Statistic) and by in scored.frames:

@@ -74,7 +74,7 @@ def draw_frame(
     width, height = int(table.frames["width"][0]), int(table.frames["height"][0])
     sheet = arrange(width / height, spatial=spatial, heatmaps=heatmaps is not None)
     with mpl.rc_context({**RC, "axes.grid": False}):
-        figure = Figure(figsize=(sheet.width, sheet.height), dpi=100)
+        figure = Figure(figsize=(sheet.width, sheet.height), dpi=130)
         panels = {name: panel(figure, place) for name, place in sheet.places.items()}
         heading = title or f"{table.dataset}  {table.frames['id'][0]}"
         draw_heading(figure, heading)

@@ -68,7 +68,7 @@ def part_table(result: Result, by: str) -> str:
     parts = [part for part in result.breakdown if part.by == by]
     names = list(parts[0].metrics)
     rows = [
-        [latex_text(part.key.replace("_", " ")), *(_number(part.metrics.get(name)) for name in names)]
+        [latex_text(part.words.replace("_", " ")), *(_number(part.metrics.get(name)) for name in names)]
         for part in parts
     ]
     units = [f"{latex_text(name)} {_arrow(name)}" for name in names]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.evaluation.comparison import LEVEL
 from mhbench.evaluation.directions import lower_is_better
 from mhbench.report.charts import ROW_INCHES
 from mhbench.report.paper_figures import PaperFigure, paper_style, plate
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 NAMED: Final = 4
 """Parts whose name is written: those that differ most."""
-LEVEL: Final = 0.05
 
 
 @paper_style

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mhbench.evaluation.results import breakdown_parts
 from mhbench.protocols.words import protocol_in_words
 from mhbench.report.collision_gallery import collision_pictures
 from mhbench.report.figure_set import figures_of
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mhbench.evaluation.pipeline import Evaluation
-    from mhbench.evaluation.results import Breakdown, Result
+    from mhbench.evaluation.results import Result
     from mhbench.report.paper_figures import PaperFigure
     from mhbench.report.worst_pictures import FramePicture
 
@@ -46,7 +47,9 @@ def write_report(
     result = evaluation.result
     write_atomically(folder / "result.json", result.to_json())
     tables = {"metrics": metrics_table(result), "methods": result_row(result)}
-    tables |= {f"by-{by.replace(' ', '-')}": part_table(result, by) for by in parts_of(result)}
+    tables |= {
+        f"by-{by.replace(' ', '-')}": part_table(result, by) for by in breakdown_parts(result.breakdown)
+    }
     write_beside(folder, figures, tables)
     for name, pictures in (("worst", worst), ("collisions", collisions)):
         for number, one in enumerate(pictures, 1):
@@ -61,14 +64,6 @@ def report_page(evaluation: Evaluation, predictions: Path, data: Path) -> str:
     worst = worst_pictures(evaluation, predictions, data, None)
     collisions = collision_pictures(evaluation, predictions)
     return _page(evaluation, figures_of(evaluation), worst, collisions, "")
-
-
-def parts_of(result: Result) -> dict[str, list[Breakdown]]:
-    """The breakdowns by what they break down by, in their order, where there is more than one part."""
-    tables: dict[str, list[Breakdown]] = {}
-    for part in result.breakdown:
-        tables.setdefault(part.by, []).append(part)
-    return {by: parts for by, parts in tables.items() if len(parts) > 1}
 
 
 def _page(
@@ -90,7 +85,7 @@ def _page(
             files=files,
             worst=worst,
             collisions=collisions,
-            tables=parts_of(result),
+            tables=breakdown_parts(result.breakdown),
         )
     )
 

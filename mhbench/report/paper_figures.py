@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from mhbench.report.style import COLUMN_WIDTH, GRID, INK, PAPER, QUIET
+from mhbench.report.style import COLUMN_WIDTH, GRID, INK, PALETTE, PAPER, QUIET
 from mhbench.shards.files import write_atomically
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ Format = Literal["svg", "png", "pdf"]
 FORMATS: Final[tuple[Format, ...]] = ("pdf", "svg", "png")
 DPI: Final = 300
 # on a page that may be dark, what is neither curve nor point takes the page's own colours
-_THEME: Final = {INK: "var(--ink)", QUIET: "var(--quiet)", GRID: "var(--line)"}
+_THEME: Final = {
+    INK: "var(--ink)",
+    QUIET: "var(--quiet)",
+    GRID: "var(--line)",
+    PALETTE[0]: "var(--curve)",  # its blue is too deep for a dark page
+}
 _NO_METADATA: Final[dict[Format, dict[str, Any]]] = {
     "svg": {"Date": None, "Creator": "mhbench"},
     "png": {"Software": "mhbench"},

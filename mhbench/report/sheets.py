@@ -129,8 +129,8 @@ def _alone(aspect: float) -> Sheet:
 
 def _over_views(aspect: float) -> Sheet:
     """The picture, and both views in a row below."""
-    width, height = _fit(aspect, 9.0, 5.8)
-    low, top = 3.0, _HEAD + _NAME + height + _GAP + _NAME
+    width, height = _fit(aspect, 7.4, 5.0)
+    low, top = 2.5, _HEAD + _NAME + height + _GAP + _NAME
     each = (width - _GAP - _BESIDE) / 2.0
     places = {
         "picture": Place(_EDGE, _HEAD + _NAME, width, height),

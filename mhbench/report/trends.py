@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from mhbench.evaluation.results import part_words
 from mhbench.report.charts import MOST_ROWS
 from mhbench.report.curves import ERROR_WORDS
 from mhbench.report.paper_figures import PaperFigure, paper_style, plate
@@ -33,7 +33,6 @@ FEWEST_PEOPLE: Final = 5
 FEWEST_BINS: Final = 3
 DRAWS: Final = 500
 SEED: Final = 2026
-_ZEROS: Final = re.compile(r"\b0+(?=\d)")
 HIDDEN: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -170,8 +169,7 @@ def value_trend(parts: Mapping[str, float], by: str, metric: str, unit: str) -> 
         metric: its name.
         unit: of it.
     """
-    # ranges are written with zeros, so that they sort
-    known = {_ZEROS.sub("", key): one for key, one in parts.items() if np.isfinite(one)}
+    known = {part_words(by, key): one for key, one in parts.items() if np.isfinite(one)}
     return _draw_parts(known, by, metric, unit) if FEWEST_BINS <= len(known) <= MOST_ROWS else None
 
 

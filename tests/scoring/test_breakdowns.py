@@ -99,7 +99,8 @@ def test_tables_are_asked_for_by_name(near_and_far):
         breakdown = breakdowns(scored)
 
     text = breakdown_table(Result(), "distance")
-    assert text.splitlines()[1].split()[:4] == ["02", "to", "04", "m"]
+    assert text.splitlines()[1].split()[:4] == ["2", "to", "4", "m"]
+    assert max(len(line) for line in text.splitlines()) <= 80
     with pytest.raises(UsageError) as caught:
         breakdown_table(Result(), "weather")
     assert "distance" in caught.value.expected
