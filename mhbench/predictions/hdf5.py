@@ -17,13 +17,14 @@ import h5py
 import msgspec
 import numpy as np
 
-from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError, UnsafeInputError
+from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError
 from mhbench.predictions.checking import POSE_SIZE, HeaderCheck
 from mhbench.predictions.column_checks import check_columns
 from mhbench.predictions.faults import typed_fault
+from mhbench.predictions.hdf5_columns import attributes, column, texts
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
 from mhbench.predictions.table import LOOSE_COLUMNS, PERSON_COLUMNS, PredictionTable
-from mhbench.shards.layout import packed, put_attribute, unpacked
+from mhbench.shards.layout import packed, put_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,9 +38,6 @@ _FRAMES: Final = ("id", "person_start", "loose_start")
 _KINDS: Final = {"u": "uint8 or bool", "i": "integers", "f": "numbers"}
 _CHUNK_BYTES: Final = 1024**2
 _GZIP_LEVEL: Final = 1
-# HDF5 fills what was never stored, so a small file may declare more than memory holds; deflate reaches 1,000
-_SURE_BYTES: Final = 64 * 1024**2
-_RATIO: Final = 5000
 
 
 def read_hdf5(path: Path) -> PredictionTable:
@@ -72,13 +70,13 @@ class _Reader:
     def __init__(self, file: h5py.File, source: str) -> None:
         self.file = file
         self.source = source
-        self.body_model, header = _header(file, source)
+        self.body_model, header = read_header(file, source)
         self.check = HeaderCheck(header, source, at="attribute ")
 
     def table(self) -> PredictionTable:
         self._refuse_unknown("/", self.file, ("frames", "persons", "loose_joints"))
         self._refuse_unknown("/frames", self.file.get("frames", {}), _FRAMES)
-        frame_ids = self._text("frames/id")
+        frame_ids = texts(self.file, "frames/id", self.source)
         loose = self._columns("loose_joints", LOOSE_COLUMNS)
         header = self.check.header
         try:
@@ -108,7 +106,8 @@ class _Reader:
         for name in known:
             if group in self.file and name in self.file[group]:
                 path, kind = f"{group}/{name}", known[name].dtype
-                columns[name] = self._text(path) if kind == "U" else self._numbers(path, kind)
+                text = kind == "U"
+                columns[name] = texts(self.file, path, self.source) if text else self._numbers(path, kind)
         return columns
 
     def _refuse_unknown(self, path: str, group: Any, known: Any) -> None:
@@ -123,7 +122,7 @@ class _Reader:
                 )
 
     def _numbers(self, path: str, kind: str) -> npt.NDArray[Any]:
-        dataset = self._dataset(path)
+        dataset = column(self.file, path, self.source)
         wanted = "iu" if kind.startswith("i") else "iuf"
         if kind == "u1" and dataset.dtype.itemsize == 1 and dataset.dtype.kind in "ub":
             return np.asarray(dataset[()], dtype=kind)
@@ -131,65 +130,25 @@ class _Reader:
             raise self.check.error(f"/{path}", f"is {dataset.dtype}", expected=_KINDS[kind[0]])
         return np.asarray(dataset[()], dtype=kind)
 
-    def _text(self, path: str) -> npt.NDArray[np.str_]:
-        dataset = self._dataset(path)
-        if h5py.check_string_dtype(dataset.dtype) is None or dataset.ndim != 1:
-            raise self.check.error(
-                f"/{path}", f"is {dataset.dtype}[{dataset.ndim}]", expected="a list of texts"
-            )
-        values = dataset[()]
-        if values.dtype.kind == "S":
-            return unpacked(values)
-        return np.array([value.decode() for value in values.tolist()], dtype=np.str_)
 
-    def _dataset(self, path: str) -> h5py.Dataset:
-        if path not in self.file:
-            raise self.check.error(
-                f"/{path}", "is missing", expected="a column", action="see the layout in the docs"
-            )
-        group, _, name = path.rpartition("/")
-        dataset = self.file[path]
-        if not isinstance(self.file[group].get(name, getlink=True), h5py.HardLink) or (
-            isinstance(dataset, h5py.Dataset) and (dataset.is_virtual or dataset.external)
-        ):
-            raise UnsafeInputError(
-                f"{self.source}: /{path} lies outside this file",
-                expected="a column of its own",
-                action="copy the data into the file",
-            )
-        if not isinstance(dataset, h5py.Dataset):
-            raise self.check.error(f"/{path}", "is a group", expected="a column")
-        if dataset.nbytes > _SURE_BYTES and dataset.nbytes > _RATIO * dataset.id.get_storage_size():
-            raise self.check.error(
-                f"/{path}",
-                f"declares {dataset.nbytes} bytes and stores {dataset.id.get_storage_size()}",
-                expected="as many values as are stored",
-                action="check how the file was written",
-            )
-        return dataset
+def read_header(file: h5py.File, source: str) -> tuple[str | None, Header]:
+    """The body model and the header that the attributes of a file declare.
 
-
-def _header(file: h5py.File, source: str) -> tuple[str | None, Header]:
-    values = {name: _attribute(file, name) for name in file.attrs}
+    Raises:
+        PredictionError: an attribute is missing, unknown or of the wrong type.
+    """
+    values = attributes(file)
     body_model = values.pop("body_model", None)
-    if body_model not in {None, *POSE_SIZE}:
+    if body_model is not None and body_model not in list(POSE_SIZE):
         raise PredictionError(
-            f"{source}: attribute body_model is {body_model!r}", expected=f"one of {', '.join(POSE_SIZE)}"
+            f"{source}: attribute body_model is {body_model!r}",
+            expected=f"one of {', '.join(POSE_SIZE)}",
+            action="name the model of the parameters, or leave it out",
         )
     try:
         return body_model, msgspec.convert(values, Header)
     except msgspec.ValidationError as error:
         raise typed_fault(error, source) from error
-
-
-def _attribute(file: h5py.File, name: str) -> Any:
-    """An attribute as text, a list of texts, or a number, of whatever length the writer chose."""
-    value = file.attrs[name]
-    if isinstance(value, np.ndarray):
-        return [word.decode() if isinstance(word, bytes) else word for word in value.ravel().tolist()]
-    if isinstance(value, bytes):
-        return value.decode()
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def hdf5_image(table: PredictionTable) -> memoryview:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.errors import InputError, PredictionError
+from mhbench.predictions.hdf5 import read_header
+from mhbench.predictions.hdf5_columns import attributes, column, texts
 from mhbench.predictions.schema import FORMAT
+from mhbench.predictions.table import check_offsets
 from mhbench.predictions.volume_files import (
     VolumeGrid,
     VolumeHeader,
@@ -20,7 +23,6 @@ from mhbench.predictions.volume_files import (
     read_volume,
     read_volume_header,
 )
-from mhbench.shards.layout import attribute
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def holds_predictions(path: Path) -> bool:
         InputError: it is no HDF5 file.
     """
     with opened(path) as file:
-        return "format" in file.attrs and attribute(file, "format") == FORMAT
+        return bool(attributes(file).get("format") == FORMAT)
 
 
 def header_of(path: Path) -> VolumeHeader:
@@ -53,25 +55,29 @@ def header_of(path: Path) -> VolumeHeader:
     """
     if not holds_predictions(path):
         return read_volume_header(path)
+    source = str(path)
     with opened(path) as file:
-        words = {name: attribute(file, name) for name in file.attrs}
-        placed = all(f"persons/{name}" in file for name in _COLUMNS) and words.get("space") == "camera"
-        if not placed:
+        header = read_header(file, source)[1]
+        if header.space != "camera" or any(f"persons/{name}" not in file for name in _COLUMNS):
             raise PredictionError(
                 f"{path}: there are no volumes with a place in the camera's space",
                 expected=f"/persons/{', '.join(_COLUMNS)}, and the attribute space 'camera'",
                 action="write them, or the volumes as mhbench-volumes/1",
             )
-        counts = np.diff(file["frames/person_start"][()])
+        ids = texts(file, "frames/id", source)
+        start = column(file, "frames/person_start", source)[()]
+        check_offsets("person_start", start, len(ids))
+        count = len(column(file, "persons/volume", source))
         return VolumeHeader(
-            dataset=words["dataset"],
-            model=words.get("model", "volumes"),
+            dataset=header.dataset,
+            model=header.model or "volumes",
             axes="z y x",
             space="camera",
             occupancy="centres",
-            skeleton=words.get("skeleton") if "persons/joints3d" in file else None,
-            frames=tuple(np.repeat(file["frames/id"].asstr()[()], counts).tolist()),
-            persons=_texts(file, "person", int(counts.sum())),
+            skeleton=header.skeleton if "persons/joints3d" in file else None,
+            frames=tuple(np.repeat(ids, np.diff(start)).tolist()),
+            persons=_texts(file, "person", source, count),
+            genders=_texts(file, "gender", source, count),
         )
 
 
@@ -82,9 +88,9 @@ def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
         InputError: it is damaged, or the volume holds no occupancies or lies nowhere.
     """
     if not holds_predictions(path):
-        return read_volume(path, number)
+        return read_volume(path, header, number)
     with opened(path) as file:
-        scale = 1 / _MM if attribute(file, "units") == "mm" else 1.0
+        scale = 1 / _MM if attributes(file).get("units") == "mm" else 1.0
         labels = file["persons/volume"][number]
         places = [np.asarray(file[f"persons/{name}"][number], dtype=np.float64) for name in _COLUMNS[1:]]
         grid = VolumeGrid(*(scale * place for place in places))
@@ -101,14 +107,13 @@ def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
                 raise _damaged(path, "persons/joints3d", joints.shape)
         if labels.ndim != 3 or not labels.size:
             raise _damaged(path, "persons/volume", labels.shape)
-        gender = _texts(file, "gender", number + 1)[number]
         occupied = (labels.transpose() > 0).astype(np.float32)
-        return VolumeItem(occupied, grid, None, joints, gender)
+        return VolumeItem(occupied, grid, None, joints, header.genders[number])
 
 
-def _texts(file: h5py.File, name: str, count: int) -> tuple[str, ...]:
-    column = file.get(f"persons/{name}")
-    return tuple([""] * count if column is None else column.asstr()[()].tolist())
+def _texts(file: h5py.File, name: str, source: str, count: int) -> tuple[str, ...]:
+    path = f"persons/{name}"
+    return tuple(texts(file, path, source).tolist()) if path in file else ("",) * count
 
 
 def _damaged(path: Path, name: str, shape: tuple[Any, ...]) -> InputError:

@@ -115,10 +115,10 @@ class PredictionTable:
     person_origin: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        _check_offsets("person_start", self.person_start, self.frame_count)
+        check_offsets("person_start", self.person_start, self.frame_count)
         _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count)
         if self.loose_start is not None:
-            _check_offsets("loose_start", self.loose_start, self.frame_count)
+            check_offsets("loose_start", self.loose_start, self.frame_count)
             if set(self.loose) != set(LOOSE_COLUMNS):
                 raise ShapeError("the loose joints lack columns", expected=", ".join(LOOSE_COLUMNS))
             _check_columns("loose", self.loose, LOOSE_COLUMNS, int(self.loose_start[-1]))
@@ -211,7 +211,12 @@ def _ragged(
     return chosen, np.repeat(start[rows] - chosen[:-1], counts) + np.arange(chosen[-1])
 
 
-def _check_offsets(name: str, start: npt.NDArray[np.int64], frames: int) -> None:
+def check_offsets(name: str, start: npt.NDArray[np.int64], frames: int) -> None:
+    """Check that each frame's rows begin where those of the frame before end.
+
+    Raises:
+        ShapeError: the numbers are too few or too many, or do not ascend from 0.
+    """
     if start.shape != (frames + 1,) or start[0] != 0 or np.any(np.diff(start) < 0):
         raise ShapeError(f"{name} is no list of offsets", expected=f"{frames + 1} ascending numbers from 0")
 

@@ -25,11 +25,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import h5py
+import msgspec
 import numpy as np
 
-from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.errors import InputError, MissingInputError, PredictionError, UsageError
+from mhbench.predictions.hdf5_columns import attributes, column, texts
+from mhbench.predictions.schema import Text  # noqa: TC001 - msgspec resolves the field types at run time
 from mhbench.predictions.table import PredictionTable
-from mhbench.shards.layout import attribute
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -46,7 +48,11 @@ LARGEST: Final = 512
 """Cells along a side of a volume; one is held in memory as a whole."""
 _OCCUPIED: Final = 0.5
 _COLUMNS: Final = ("frame", "volumes", "corner", "cell", "target", "joints3d", "person", "gender")
-_CHOICES: Final = {"space": ("camera", "root"), "occupancy": ("centres", "conservative")}
+_ATTRIBUTES: Final = (
+    f"format '{FORMAT}' and dataset; if they are wanted model, axes, space (camera, root),"
+    " occupancy (centres, conservative), skeleton"
+)
+_TEXTS: Final = ("frame", "person", "gender")
 
 
 class VolumeGrid(NamedTuple):
@@ -60,8 +66,8 @@ class VolumeGrid(NamedTuple):
 class VolumeHeader:
     """What stands before the volumes of a file (see the module).
 
-    `frames` are the frame ids of the N volumes, `persons` the tracks of their annotated people, "" where the
-    file names none.
+    `frames` are the frame ids of the N volumes, `persons` the tracks of their annotated people, `genders`
+    those of their bodies; "" where the file names none.
     """
 
     dataset: str
@@ -72,6 +78,7 @@ class VolumeHeader:
     skeleton: str | None
     frames: tuple[str, ...]
     persons: tuple[str, ...]
+    genders: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,53 +100,65 @@ class VolumeItem:
     gender: str
 
 
+class _Words(msgspec.Struct, kw_only=True):
+    """The attributes of a file; others are the writer's own."""
+
+    format: Literal["mhbench-volumes/1"]
+    dataset: Text
+    model: Text = "volumes"
+    axes: Text = "z y x"
+    space: Literal["camera", "root"] = "camera"
+    occupancy: Literal["centres", "conservative"] = "centres"
+    skeleton: Text | None = None
+
+
 def read_volume_header(path: Path) -> VolumeHeader:
     """The header of a file of volumes; shapes of all its columns are checked, no volume is read.
 
     Raises:
         MissingInputError: there is no such file.
-        InputError: it is damaged, of another format, or a column does not fit the others.
+        InputError: it is damaged.
+        UnsafeInputError: a column lies in another file.
+        PredictionError: it is of another format, or a column does not fit the others.
     """
     with opened(path) as file:
         return _header(file, path)
 
 
-def read_volume(path: Path, number: int) -> VolumeItem:
-    """One volume of a file, with all that belongs to it.
+def read_volume(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
+    """One volume of a file whose header was read, with all that belongs to it.
 
     Raises:
         MissingInputError: there is no such file.
-        InputError: it is damaged, or the volume holds no occupancies.
-        IndexError: it has fewer volumes.
+        InputError: it is damaged.
+        PredictionError: the volume holds no occupancies, or lies nowhere.
     """
     with opened(path) as file:
-        header = _header(file, path)
-        grid = None
-        if "cell" in file:
-            grid = VolumeGrid(_row(file, "corner", number), _row(file, "cell", number))
-            if not (
-                np.isfinite(grid.corner).all() and np.isfinite(grid.cell).all() and (grid.cell > 0).all()
-            ):
-                raise _wrong(
-                    path, f"/corner or /cell of volume {number} is no place", "finite, cells above 0"
-                )
-        target = None
-        if "target" in file:
-            target = _reordered(_occupancies(file, path, "target", number), header.axes) >= 0.5
-        return VolumeItem(
-            volume=_reordered(_occupancies(file, path, "volumes", number), header.axes),
-            grid=grid,
-            target=target,
-            joints=_row(file, "joints3d", number) if "joints3d" in file else None,
-            gender=_texts(file, "gender")[number] if "gender" in file else "",
-        )
+        return _item(file, path, header, number)
+
+
+def _item(file: h5py.File, path: Path, header: VolumeHeader, number: int) -> VolumeItem:
+    grid = target = None
+    if "cell" in file:
+        grid = VolumeGrid(_row(file, "corner", number), _row(file, "cell", number))
+        if not (np.isfinite(grid.corner).all() and np.isfinite(grid.cell).all() and (grid.cell > 0).all()):
+            raise _wrong(path, f"/corner or /cell of volume {number} is no place", "finite, cells above 0")
+    if "target" in file:
+        target = _reordered(_occupancies(file, path, "target", number), header.axes) >= _OCCUPIED
+    return VolumeItem(
+        volume=_reordered(_occupancies(file, path, "volumes", number), header.axes),
+        grid=grid,
+        target=target,
+        joints=_row(file, "joints3d", number) if "joints3d" in file else None,
+        gender=header.genders[number] if header.genders else "",
+    )
 
 
 def is_volume_file(path: Path) -> bool:
     """Whether an HDF5 file is one of volumes; False for one that cannot be opened."""
     try:
         with h5py.File(path, "r", locking=False) as file:
-            return "format" in file.attrs and bool(attribute(file, "format") == FORMAT)
+            return bool(attributes(file).get("format") == FORMAT)
     except (OSError, KeyError, RuntimeError, UnicodeDecodeError):
         return False
 
@@ -148,10 +167,11 @@ def volumes_as_predictions(path: Path) -> PredictionTable:
     """A file of volumes as predictions: occupied from 0.5 on, with its joints; without a place no volumes.
 
     Raises:
-        InputError: as `read_volume_header` and `read_volume`.
+        MhbenchError: as `read_volume_header` and `read_volume`.
     """
-    header = read_volume_header(path)
-    items = [_as_person(read_volume(path, number)) for number in range(len(header.frames))]
+    with opened(path) as file:
+        header = _header(file, path)
+        items = [_as_person(_item(file, path, header, number)) for number in range(len(header.frames))]
     ids, frame = np.unique(np.array(header.frames, dtype=np.str_), return_inverse=True)
     order = np.argsort(frame, kind="stable")
     names = list(items[0]) if items else []
@@ -200,26 +220,26 @@ def opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _header(file: h5py.File, path: Path) -> VolumeHeader:
-    words = {name: attribute(file, name) for name in file.attrs}
-    if words.get("format") != FORMAT:
-        raise _wrong(path, f"the attribute format is {words.get('format')!r}", repr(FORMAT))
-    if not words.get("dataset"):
-        raise _wrong(path, "the attribute dataset is missing", "the id of the data set of the frames")
-    for name, known in _CHOICES.items():
-        if words.get(name, known[0]) not in known:
-            raise _wrong(path, f"the attribute {name} is {words[name]!r}", " or ".join(known))
-    _check_columns(file, path, words.get("skeleton"))
-    axes = str(words.get("axes", "z y x"))
-    _check_axes(axes, path)
+    try:
+        words = msgspec.convert(attributes(file), _Words)
+    except msgspec.ValidationError as error:
+        raise _wrong(path, f"in its attributes: {error}", _ATTRIBUTES) from error
+    _check_columns(file, path, words.skeleton)
+    if sorted(words.axes.replace("-", "").split()) != ["x", "y", "z"]:
+        raise _wrong(
+            path, f"the attribute axes is {words.axes!r}", "x, y and z in some order, such as '-z y x'"
+        )
+    frames = _texts(file, "frame", path, 0)
     return VolumeHeader(
-        dataset=words["dataset"],
-        model=words.get("model", "volumes"),
-        axes=axes,
-        space=words.get("space", "camera"),
-        occupancy=words.get("occupancy", "centres"),
-        skeleton=words.get("skeleton"),
-        frames=tuple(_texts(file, "frame")),
-        persons=tuple(_texts(file, "person") if "person" in file else [""] * len(file["frame"])),
+        dataset=words.dataset,
+        model=words.model,
+        axes=words.axes,
+        space=words.space,
+        occupancy=words.occupancy,
+        skeleton=words.skeleton,
+        frames=frames,
+        persons=_texts(file, "person", path, len(frames)),
+        genders=_texts(file, "gender", path, len(frames)),
     )
 
 
@@ -227,11 +247,15 @@ def _check_columns(file: h5py.File, path: Path, skeleton_name: str | None) -> No
     unknown = sorted(set(file) - set(_COLUMNS))
     if unknown:
         raise _wrong(path, f"it has the unknown column /{unknown[0]}", ", ".join(_COLUMNS))
-    missing = [name for name in ("frame", "volumes") if not isinstance(file.get(name), h5py.Dataset)]
+    columns = {name: column(file, name, str(path)) for name in file}
+    missing = [name for name in ("frame", "volumes") if name not in columns]
     if missing or ("corner" in file) != ("cell" in file):
         lacking = missing[0] if missing else "corner and cell together"
         raise _wrong(path, f"it lacks /{lacking}", "frame and volumes, and corner with cell")
-    shape = file["volumes"].shape
+    strange = [name for name, one in columns.items() if name not in _TEXTS and one.dtype.kind not in "fbiu"]
+    if strange:
+        raise _wrong(path, f"/{strange[0]} holds {columns[strange[0]].dtype}", "numbers")
+    shape = columns["volumes"].shape
     rows = {"corner": (3,), "cell": (3,), "frame": (), "person": (), "gender": (), "target": shape[1:]}
     if "joints3d" in file:
         if skeleton_name is None:
@@ -239,9 +263,9 @@ def _check_columns(file: h5py.File, path: Path, skeleton_name: str | None) -> No
         rows["joints3d"] = (_joint_count(skeleton_name, path), 3)
     if len(shape) != 4 or not all(0 < side <= LARGEST for side in shape[1:]):
         raise _wrong(path, f"/volumes has the shape {shape}", f"(N, D, H, W), sides of 1 to {LARGEST}")
-    for name in set(file) & set(rows):
-        if file[name].shape != (shape[0], *rows[name]):
-            raise _wrong(path, f"/{name} has the shape {file[name].shape}", str((shape[0], *rows[name])))
+    for name in columns.keys() & rows.keys():
+        if columns[name].shape != (shape[0], *rows[name]):
+            raise _wrong(path, f"/{name} has the shape {columns[name].shape}", str((shape[0], *rows[name])))
 
 
 def _joint_count(name: str, path: Path) -> int:
@@ -249,11 +273,6 @@ def _joint_count(name: str, path: Path) -> int:
         return len(skeleton(name))
     except UsageError as error:
         raise _wrong(path, f"the attribute skeleton is {name!r}", error.expected) from error
-
-
-def _check_axes(axes: str, path: Path) -> None:
-    if sorted(axes.replace("-", "").split()) != ["x", "y", "z"]:
-        raise _wrong(path, f"the attribute axes is {axes!r}", "x, y and z in some order, such as '-z y x'")
 
 
 def _reordered(volume: Singles, axes: str) -> Singles:
@@ -266,8 +285,6 @@ def _reordered(volume: Singles, axes: str) -> Singles:
 
 def _occupancies(file: h5py.File, path: Path, name: str, number: int) -> Singles:
     stored: npt.NDArray[Any] = file[name][number]
-    if stored.dtype.kind not in "fbiu":
-        raise _wrong(path, f"/{name} holds {stored.dtype}", "numbers")
     if not (stored >= 0).all() or not (stored <= 1).all():
         raise _wrong(
             path, f"/{name} of volume {number} holds numbers beyond 0 and 1, or NaN", "occupancies, 0 .. 1"
@@ -279,9 +296,10 @@ def _row(file: h5py.File, name: str, number: int) -> Floats:
     return np.asarray(file[name][number], dtype=np.float64)
 
 
-def _texts(file: h5py.File, name: str) -> list[str]:
-    return [str(text) for text in file[name].asstr()[()]]
+def _texts(file: h5py.File, name: str, path: Path, count: int) -> tuple[str, ...]:
+    """A column of texts; so many empty ones where there is none."""
+    return tuple(texts(file, name, str(path)).tolist()) if name in file else ("",) * count
 
 
-def _wrong(path: Path, what: str, expected: str) -> InputError:
-    return InputError(f"{path}: {what}", expected=expected, action="write the file anew")
+def _wrong(path: Path, what: str, expected: str) -> PredictionError:
+    return PredictionError(f"{path}: {what}", expected=expected, action="write the file anew")

@@ -118,6 +118,7 @@ def fit_volumes(
     Raises:
         UsageError: an unknown alignment, or an oracle without shards.
         InputError: the volumes, the shards or a body model cannot be used, or no volume could be fitted.
+        PredictionError: the volumes break their format.
         OutputError: the place cannot be written, or holds parts of another run.
         MissingExtraError: scikit-image, smplx or torch is not installed.
     """
@@ -125,6 +126,7 @@ def fit_volumes(
 
     check_suffix(out)
     header = header_of(volumes)
+    given = read_predictions(volumes) if holds_predictions(volumes) else None
     chosen = options or FitOptions(thinned=header.occupancy == "conservative")
     count = len(header.frames) if limit is None else min(limit, len(header.frames))
     truths = _truths(header, count, alignment, data)
@@ -139,8 +141,7 @@ def fit_volumes(
     fitted, failures, before = _fitted(tasks, folder / "items", jobs, progress=progress)
     if not fitted:
         raise _nothing_fitted(volumes, list(failures.values()))
-    if holds_predictions(volumes):
-        given = read_predictions(volumes)
+    if given is not None:
         keep = out.suffix in HDF5_SUFFIXES
         table = completed_predictions(given, header, fitted, bodies, volumes=keep)
     else:

@@ -12,7 +12,14 @@ from people_tables import truth_table
 
 from mhbench.cli.main import main
 from mhbench.datasets.raw.body_models import read_body_model
-from mhbench.errors import InputError, MissingInputError, OutputError, PredictionError, UsageError
+from mhbench.errors import (
+    InputError,
+    MissingInputError,
+    OutputError,
+    PredictionError,
+    UnsafeInputError,
+    UsageError,
+)
 from mhbench.jobs.journal import read_journals
 from mhbench.metrics import surface_error
 from mhbench.models.body_fit import FitOptions
@@ -259,10 +266,16 @@ def test_predictions_with_volumes_get_their_bodies(people, smpl, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"attributes": {"format": "other"}}, "attribute format is 'other'"),
-        ({"attributes": {"axes": "z y y"}.items()}, "attribute axes"),
-        ({"attributes": {"space": "world"}.items()}, "attribute space is 'world'"),
-        ({"attributes": {"skeleton": "smpl_25"}.items()}, "attribute skeleton"),
+        ({"attributes": {"format": "other"}}, "Invalid enum value 'other' - at `\\$.format`"),
+        ({"attributes": {"axes": "z y y"}}, "attribute axes is 'z y y'"),
+        ({"attributes": {"axes": 3}}, "got `int` - at `\\$.axes`"),
+        ({"attributes": {"space": "world"}}, "Invalid enum value 'world' - at `\\$.space`"),
+        ({"attributes": {"space": ["camera", "root"]}}, "got `array` - at `\\$.space`"),
+        ({"attributes": {"skeleton": "smpl_25"}}, "attribute skeleton is 'smpl_25'"),
+        ({"frame": [1, 2, 3]}, r"/frame is int64\[1\]"),
+        ({"gender": [1, 2, 3]}, r"/gender is int64\[1\]"),
+        ({"volumes": np.full((3, 4, 4, 4), b"a"), "leave_out": ("target",)}, "/volumes holds"),
+        ({"corner": np.full((3, 3), b"a")}, "/corner holds"),
         ({"leave_out": ("frame",)}, "lacks /frame"),
         ({"leave_out": ("cell",)}, "corner and cell together"),
         ({"corner": np.zeros((2, 3))}, r"/corner has the shape \(2, 3\)"),
@@ -271,16 +284,23 @@ def test_predictions_with_volumes_get_their_bodies(people, smpl, tmp_path):
     ],
 )
 def test_files_that_are_none(people, tmp_path, change, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(PredictionError, match=message):
         read_volume_header(write_file(tmp_path / "v.h5", people, **change))
 
 
 def test_volumes_that_are_none(people, tmp_path):
-    with pytest.raises(InputError, match="beyond 0 and 1"):
-        read_volume(write_file(tmp_path / "v.h5", people, volumes=np.full((3, 48, 48, 48), 255)), 0)
+    path = write_file(tmp_path / "v.h5", people, volumes=np.full((3, 48, 48, 48), 255))
+    with pytest.raises(PredictionError, match="beyond 0 and 1"):
+        read_volume(path, read_volume_header(path), 0)
     cell = np.array([[1.0, 1, 1], [1, 1, 1], [1, np.nan, 1]])
-    with pytest.raises(InputError, match="/corner or /cell of volume 2"):
-        read_volume(write_file(tmp_path / "n.h5", people, cell=cell), 2)
+    path = write_file(tmp_path / "n.h5", people, cell=cell)
+    with pytest.raises(PredictionError, match="/corner or /cell of volume 2"):
+        read_volume(path, read_volume_header(path), 2)
+    with h5py.File(path, "r+") as file:
+        del file["cell"]
+        file["cell"] = h5py.ExternalLink(str(tmp_path / "v.h5"), "cell")
+    with pytest.raises(UnsafeInputError, match="/cell lies outside"):
+        read_volume_header(path)
     with pytest.raises(MissingInputError):
         read_volume_header(tmp_path / "nothing.h5")
     (tmp_path / "text.h5").write_text("no HDF5")
