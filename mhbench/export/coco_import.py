@@ -22,7 +22,7 @@ from mhbench.shards.verification import file_sha256
 from mhbench.shards.writing import Origin, write_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mhbench.datasets.items import Item
@@ -78,35 +78,36 @@ def import_coco(
     dataset, split = dataset or content.dataset, split or content.split
     for name in (dataset, split):
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{name!r} makes no folder", expected="letters, digits, _, - and .")
+            raise UsageError(
+                f"{name!r} makes no folder",
+                expected="letters, digits, _, - and .",
+                action="name the data set and the split by --dataset and --split",
+            )
     folder = out / dataset
     others = _other_shards(folder, split)
     grid = dataset_manifest(dataset).grid if dataset in DATASETS else None
     sha256 = file_sha256(path)
-    (folder / INDEX_NAME).unlink(missing_ok=True)
-    for old in sorted((folder / split).glob("*.h5")):
-        old.unlink()
-    infos, heatmaps = [], "none, for want of people"
+    made, heatmaps = [], "none, for want of people"
     for item, table in _tables(content, dataset, split, path.name):
         store = heatmaps_of(table, grid, "peaks")
         check_depths(store)
+        made.append((item, table, store))
         heatmaps = f"none, {store.reason}" if store.reason else f"peaks, {store.drawn} joints drawn"
+    # from here on nothing is wrong with the file; the index never names a shard that is not there
+    if others:
+        write_index(folder, _index(dataset, others))
+    else:
+        (folder / INDEX_NAME).unlink(missing_ok=True)
+    for old in sorted((folder / split).glob("*.h5")):
+        old.unlink()
+    infos = []
+    for item, table, store in made:
         origin = Origin(item.name, item.frames_available, 0, MADE_BY, sha256)
         target = folder / split / f"{item.name}.h5"
         written = write_shard(target, table, origin, store)
         info = shard_info(target, sha256=written.sha256)
         infos.append(msgspec.structs.replace(info, path=f"{split}/{target.name}"))
-    shards = tuple(sorted([*others, *infos], key=lambda info: (info.split, info.item)))
-    index = Index(
-        format=FORMAT,
-        dataset=dataset,
-        tool_versions=(__version__,),
-        converter_version=0,
-        manifest_hash=MADE_BY,
-        options={},
-        shards=shards,
-    )
-    write_index(folder, index)
+    write_index(folder, _index(dataset, [*others, *infos]))
     people = content.people
     return ImportReport(
         folder, content.skeleton, len(infos), len(people.image_id), len(people.annotation_id), heatmaps
@@ -123,6 +124,18 @@ def _tables(content: CocoContent, dataset: str, split: str, file: str) -> Iterat
         if "image" not in content.frames:
             del frames["image"]  # the file does not name its images
         yield item, replace(table, lens=content.lens, frames=frames)
+
+
+def _index(dataset: str, shards: Iterable[ShardInfo]) -> Index:
+    return Index(
+        format=FORMAT,
+        dataset=dataset,
+        tool_versions=(__version__,),
+        converter_version=0,
+        manifest_hash=MADE_BY,
+        options={},
+        shards=tuple(sorted(shards, key=lambda info: (info.split, info.item))),
+    )
 
 
 def _other_shards(folder: Path, split: str) -> tuple[ShardInfo, ...]:

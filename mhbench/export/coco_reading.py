@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
 from mhbench.cameras import Lens  # noqa: TC001 - msgspec resolves the field types at run time
 from mhbench.datasets.raw.coco_people import FLAGS, ImagePeople, image_people
-from mhbench.datasets.raw.json_files import read_json
+from mhbench.datasets.raw.json_files import Integer, Pixel, Size, read_json
 from mhbench.errors import InputError, UsageError
 from mhbench.frames import JointFlag
 from mhbench.skeletons import canonical, skeleton, skeleton_names
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     Columns = dict[str, npt.NDArray[Any]]
 
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
-Pair = tuple[float | None, float | None]
-Triple = tuple[float | None, float | None, float | None]
+Count = Annotated[int, msgspec.Meta(ge=0, le=10**6)]
+Metre = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
+Pair = tuple[Pixel | None, Pixel | None]
+Triple = tuple[Metre | None, Metre | None, Metre | None]
+# the index of a frame stays below what an array of integers holds
+FrameId = Annotated[str, msgspec.Meta(pattern=r"^$|^[^/].*/[^/]+/[0-9]{1,18}$", max_length=1000)]
 
 
 class _Category(msgspec.Struct):
@@ -39,11 +43,11 @@ class _Category(msgspec.Struct):
 
 
 class _Image(msgspec.Struct):
-    id: int
-    width: int
-    height: int
+    id: Integer
+    width: Size
+    height: Size
     file_name: str = ""
-    frame: str = ""
+    frame: FrameId = ""
     K: tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]] | None = None
     distortion: tuple[float, float, float, float, float, float, float, float] | None = None
     lens: Lens = "pinhole"
@@ -51,15 +55,15 @@ class _Image(msgspec.Struct):
 
 
 class _Person(msgspec.Struct):
-    id: int
-    image_id: int
+    id: Integer
+    image_id: Integer
     category_id: int
-    keypoints: list[float]
-    bbox: tuple[float, float, float, float]
-    num_keypoints: int | None = None
-    iscrowd: int = 0
+    keypoints: list[Pixel]
+    bbox: tuple[Pixel, Pixel, Pixel, Pixel]
+    num_keypoints: Count | None = None
+    iscrowd: Literal[0, 1] = 0
     area: float | None = None
-    track: int | None = None
+    track: Integer | None = None
     joints3d: list[Triple] | None = None
     joints2d: list[Pair] | None = None
     joint_flags: list[Byte] | None = None
@@ -148,7 +152,11 @@ def read_coco(path: Path) -> CocoContent:
         persons["track"] = np.array([one.track for one in own], dtype=np.int64)[rows]
     lenses = {one.lens for one in images}
     if len(lenses) > 1:
-        raise InputError(f"{path} mixes lenses: {', '.join(sorted(lenses))}", expected="one model of lens")
+        raise InputError(
+            f"{path} mixes lenses: {', '.join(sorted(lenses))}",
+            expected="one model of lens",
+            action="import the images of each lens with a --split of their own",
+        )
     lens: Lens = images[0].lens if images else "pinhole"
     return CocoContent(content.info.dataset, content.info.split, name, people, frames, persons, lens)
 
@@ -233,11 +241,9 @@ def _frame_columns(path: Path, images: Sequence[_Image]) -> Columns:
         columns["image"] = np.array([one.file_name for one in images], dtype=np.str_)
     if images and all(one.frame for one in images):
         parts = [one.frame.rsplit("/", 2) for one in images]
-        if any(len(part) != 3 or not part[2].isdigit() for part in parts) or len(
-            set(map(tuple, parts))
-        ) != len(parts):
+        if len(set(map(tuple, parts))) != len(parts):
             raise InputError(
-                f"{path}: the keys `frame` of the images are no distinct ids",
+                f"{path}: two images have the same key `frame`",
                 expected="<sequence>/<camera>/<index>, each once",
                 action="correct them, or leave all of them out",
             )
@@ -248,6 +254,12 @@ def _frame_columns(path: Path, images: Sequence[_Image]) -> Columns:
     for name in ("K", "distortion"):
         if images and all(getattr(one, name) is not None for one in images):
             columns[name] = np.array([getattr(one, name) for one in images], dtype=np.float64)
+    if "K" in columns and not (columns["K"][:, [0, 1], [0, 1]] > 0).all():
+        raise InputError(
+            f"{path}: a K of the images has a focal length that is not above 0",
+            expected="3x3 intrinsics in px",
+            action="correct it, or leave K out of all images",
+        )
     return columns
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mhbench.cli.main import program
 from mhbench.datasets.manifest import dataset_manifest
-from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
+from mhbench.errors import InputError, MissingInputError, OutputError, UnsafeInputError, UsageError
 from mhbench.export import export_shards
 from mhbench.export.coco_import import import_coco
 from mhbench.shards import Origin, Samples, open_shards, verify, write_shard
@@ -136,6 +136,33 @@ def test_splits_are_imported_one_after_the_other(tmp_path):
     assert "imported" in (tmp_path / "hf" / "README.md").read_text()
 
 
+def test_a_file_with_a_fault_leaves_what_was_imported_before(tmp_path, monkeypatch):
+    for split in ("train", "val"):
+        import_coco(save(tmp_path / "a.json", official()), tmp_path, dataset="mine", split=split)
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()}
+
+    def too_deep(_):
+        raise InputError("joints beyond the grid")
+
+    monkeypatch.setattr("mhbench.export.coco_import.check_depths", too_deep)
+    with pytest.raises(InputError, match="beyond the grid"):
+        import_coco(save(tmp_path / "a.json", official(1)), tmp_path, dataset="mine", split="val")
+    assert {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*") if path.is_file()} == before
+
+
+def test_an_import_that_breaks_off_leaves_the_other_splits(tmp_path, monkeypatch):
+    for split in ("train", "val"):
+        import_coco(save(tmp_path / "a.json", official()), tmp_path, dataset="mine", split=split)
+
+    def full(*_):
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr("mhbench.export.coco_import.write_shard", full)
+    with pytest.raises(OutputError):
+        import_coco(save(tmp_path / "a.json", official(1)), tmp_path, dataset="mine", split="val")
+    assert [(info.split, info.frames) for info in open_shards(tmp_path / "mine").infos] == [("train", 3)]
+
+
 def test_a_conversion_is_never_overwritten(tmp_path):
     training_samples.write(tmp_path / "fake")
     path = save(tmp_path / "a.json", official())
@@ -160,8 +187,18 @@ def broken(change):
         (lambda c: c["annotations"][0].update(image_id=77), "no image 77"),
         (lambda c: c["images"][0].update(id=20), "two images have the id 20"),
         (lambda c: c["images"][0].update(width="wide"), r"images\[0\].width"),
-        (lambda c: [one.update(frame="a/0/1") for one in c["images"]], "no distinct ids"),
-        (lambda c: [one.update(frame="a/0/x") for one in c["images"]], "no distinct ids"),
+        (lambda c: [one.update(frame="a/0/1") for one in c["images"]], "the same key `frame`"),
+        (lambda c: [one.update(frame="a/0/x") for one in c["images"]], r"images\[0\].frame"),
+        (lambda c: [one.update(frame="a/0/²") for one in c["images"]], r"images\[0\].frame"),
+        (lambda c: c["images"][1].update(frame=f"a/0/{10**19}"), r"images\[1\].frame"),
+        (lambda c: c["images"][1].update(id=2**63), r"images\[1\].id"),
+        (lambda c: c["images"][1].update(height=0), r"images\[1\].height"),
+        (lambda c: [one.update(K=[[0.0] * 3] * 3) for one in c["images"]], "focal length"),
+        (lambda c: c["annotations"][3].update(id=2**63), r"annotations\[3\].id"),
+        (lambda c: c["annotations"][3].update(track=2**63), r"annotations\[3\].track"),
+        (lambda c: c["annotations"][3].update(iscrowd=2), r"annotations\[3\].iscrowd"),
+        (lambda c: c["annotations"][3].update(num_keypoints=2**31), r"annotations\[3\].num_keypoints"),
+        (lambda c: c["annotations"][3].update(joints3d=[[1e39, 0, 1]] * 17), r"joints3d\[0\]\[0\]"),
         (lambda c: c["images"][0].update(lens="opencv"), "mixes lenses"),
         (lambda c: c["annotations"][0].update(joints3d=[[0, 0, 1]]), "person 900 has 1 joints3d"),
         (lambda c: c["annotations"][0].update(joint_flags=[256] * 17), "joint_flags"),
