@@ -63,6 +63,8 @@ def overlay_of(table: FrameTable, predictions: PredictionTable, row: int) -> Ove
         joints3d = given["joints3d"][people]
     if "joints2d" in given:
         joints2d = given["joints2d"][people]
+        # the programs that write COCO's results put joints they did not find at (0, 0)
+        joints2d = np.where((joints2d == 0.0).all(axis=2, keepdims=True), np.nan, joints2d)
     elif "K" in table.frames:
         joints2d = table.camera(0).project(joints3d)
     loose3d = np.zeros((0, 3))
