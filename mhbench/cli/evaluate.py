@@ -8,13 +8,12 @@ from typing import Literal
 import click
 
 from mhbench.cli.options import data_option
+from mhbench.errors import UsageError
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("predictions", type=click.Path(path_type=Path))
-@click.option(
-    "--protocol", required=True, help="Full name, or a bare one completed by the predictions' data set."
-)
+@click.option("--protocol", help="Full name, or a bare one completed by the predictions' data set.")
 @data_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write the result as JSON.")
 @click.option(
@@ -48,7 +47,7 @@ from mhbench.cli.options import data_option
 )
 def command(
     predictions: Path,
-    protocol: str,
+    protocol: str | None,
     data: Path,
     out: Path | None,
     report: Path | None,
@@ -68,7 +67,9 @@ def command(
 
     \b
     mhbench evaluate preds.json --protocol panoptic/generic
-    mhbench evaluate preds.json --protocol panoptic/zanfir-loco --frames lists --report report
+    mhbench evaluate preds.json --protocol panoptic/generic --report report
+    mhbench evaluate preds.json --protocol 3dpw/vibe --out result.json --by joint
+    mhbench evaluate keypoints.json --protocol crowdpose/test
     """
     from mhbench.cli.options import chosen_options  # noqa: PLC0415 - commands import their work when called
     from mhbench.evaluation.options import EvaluationOptions  # noqa: PLC0415
@@ -77,6 +78,8 @@ def command(
     from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415
     from mhbench.protocols.loading import other_meanings  # noqa: PLC0415
 
+    if protocol is None:
+        raise _without_protocol(predictions)
     evaluation = evaluate(
         predictions,
         protocol,
@@ -100,12 +103,28 @@ def command(
         from mhbench.shards.files import write_atomically  # noqa: PLC0415
 
         write_atomically(out, evaluation.result.to_json())
+        click.echo(f"result: {out}")
     if details is not None:
         from mhbench.evaluation.details import write_details  # noqa: PLC0415
 
         write_details(evaluation, details)
+        click.echo(f"details: {details}")
     if report is not None:
         from mhbench.report import write_report  # noqa: PLC0415
 
         click.echo(f"report: {write_report(evaluation, predictions, data, report, raw=raw)}")
     return 1 if evaluation.result.partial else 0
+
+
+def _without_protocol(predictions: Path) -> UsageError:
+    """The error that names the protocols of the predictions' data set."""
+    from mhbench.predictions.reading import read_predictions  # noqa: PLC0415
+    from mhbench.protocols.loading import protocols_of  # noqa: PLC0415
+
+    dataset = read_predictions(predictions).dataset
+    names = protocols_of(dataset)
+    return UsageError(
+        f"nothing says by which protocol {predictions} is to be scored",
+        expected=f"--protocol with one of: {', '.join(names)}" if names else "--protocol NAME",
+        action=f"`mhbench protocols {dataset if names else ''}".rstrip() + "` says what each is",
+    )

@@ -41,7 +41,8 @@ def command(
 
     \b
     mhbench export shards/crowdpose --to coco --split val --out coco
-    mhbench export shards/panoptic --to webdataset --images --raw raw/panoptic --out archives
+    mhbench export shards/panoptic --to webdataset --images \\
+        --raw raw/panoptic --out archives
     mhbench export shards/3dpw --to huggingface --out folder
     """
     from mhbench.export import export_shards  # noqa: PLC0415 - commands import their work when called

@@ -82,8 +82,9 @@ def command(
 
     \b
     mhbench fit volumes.h5 --bodies smpl --out fitted.h5
-    mhbench fit bodynet.h5 --alignment oracle --data shards/surreal --out fitted.h5 -j 8
-    mhbench fit bodynet.h5 --alignment oracle-as-coded --distance points --occupancy centres --out paper.h5
+    mhbench fit bodynet.h5 --alignment oracle --data shards/surreal --out fit.h5
+    mhbench fit bodynet.h5 --alignment oracle-as-coded --distance points \\
+        --occupancy centres --out paper.h5
     mhbench evaluate fitted.h5 --protocol surreal/test
     """
     from dataclasses import replace  # noqa: PLC0415 - commands import their work when called

@@ -26,12 +26,12 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(short_help="a result -> an entry of its board")
 @click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
 @store_option
 @click.option("--name", default="", help="Name of the entry; made from the model's name by default.")
 @click.option("--link", default="", help="Paper or code, http(s).")
-@click.option("--backbone", default="")
+@click.option("--backbone", default="", help="Of the network, such as ResNet-50.")
 @click.option("--year", type=int, help="Year of the publication.")
 @click.option("--note", default="", help="What a reader must know.")
 @click.option("--date", "added", default="", metavar="YYYY-MM-DD", help="Day of the addition; today.")
@@ -74,7 +74,8 @@ def add(
     without --partial, a name or predictions that are there already, another format version.
 
     \b
-    mhbench leaderboard add result.json --link https://example.org/paper --backbone ResNet-50 --year 2024
+    mhbench leaderboard add result.json --backbone ResNet-50 --year 2024 \\
+        --link https://example.org/paper
     mhbench leaderboard add result.json --own-data "synthetic, 12 sequences"
     """
     from mhbench.leaderboard.store import add_entry  # noqa: PLC0415 - commands import their work when called
@@ -96,9 +97,15 @@ def add(
     click.echo(f"added {path}")
 
 
-@command.command()
+@command.command(short_help="entries -> pages that need no server")
 @store_option
-@click.option("--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("site"),
+    show_default=True,
+    help="Folder of the pages.",
+)
 @click.option("--title", default="", help="Heading of all pages.")
 def build(store: Path, out: Path, title: str) -> None:
     """Build the pages: static files that need no server and no network, and the same as JSON, CSV, Markdown.
@@ -111,7 +118,7 @@ def build(store: Path, out: Path, title: str) -> None:
     click.echo(f"open {build_site(store, out, title=title or TITLE)}")
 
 
-@command.command()
+@command.command(short_help="gate: exit 3 if a result is worse than a baseline")
 @click.argument("result", metavar="RESULT.json", type=click.Path(path_type=Path))
 @click.option(
     "--baseline", required=True, type=click.Path(path_type=Path), help="A result, or an entry of a board."
@@ -142,7 +149,8 @@ def check(
 
     \b
     mhbench leaderboard check new.json --baseline old.json --significant
-    mhbench leaderboard check new.json --baseline old.json --max-drop 0.5mm --max-drop 1% --junit gate.xml
+    mhbench leaderboard check new.json --baseline old.json \\
+        --max-drop 0.5mm --max-drop 1% --junit gate.xml
     """
     from mhbench.errors import UsageError  # noqa: PLC0415 - see add
     from mhbench.evaluation.results import read_result  # noqa: PLC0415
@@ -164,7 +172,7 @@ def check(
     return 0 if gate.passed else 3
 
 
-@command.command()
+@command.command(short_help="bundle of a challenge on EvalAI or Codabench")
 @click.argument("platform", type=click.Choice(["evalai", "codabench"]))
 @click.argument("protocol")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the bundle.")
@@ -188,8 +196,8 @@ def bridge(
     """Write the bundle of a challenge on EvalAI or Codabench, whose scoring then is `mhbench evaluate`.
 
     \b
-    mhbench leaderboard bridge evalai panoptic/generic --out challenge --data shards
-    mhbench leaderboard bridge codabench panoptic/generic --out competition --data shards
+    mhbench leaderboard bridge evalai panoptic/generic --out challenge
+    mhbench leaderboard bridge codabench panoptic/generic --out competition
     """
     from mhbench import __version__  # noqa: PLC0415 - see add
     from mhbench.leaderboard.bridges import write_bridge  # noqa: PLC0415

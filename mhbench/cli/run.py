@@ -66,7 +66,8 @@ def command(
 
     \b
     mhbench run gt-heatmaps --data shards/panoptic --out upper-bound.json
-    mhbench run loco --weights weights/loco --data shards/jta --protocol jta/test --out loco.h5
+    mhbench run loco --weights weights/loco --data shards/jta \\
+        --protocol jta/test --out loco.h5
     mhbench run my_models:MyNetwork --data shards/panoptic --out mine.json
     mhbench evaluate mine.json --protocol panoptic/generic
     """

@@ -49,11 +49,13 @@ def command(
     are made on the way. loco-uncompressed is the paper's baseline without a code.
 
     \b
-    mhbench train loco-vha --data shards/jta --out weights/vha --set precision=bf16
+    mhbench train loco-vha --data shards/jta --out weights/vha
     mhbench train loco-predictor --data shards/jta --out weights/predictor \\
-        --set autoencoder=weights/vha/autoencoder.safetensors --set trunk=inception_v3.pth
+        --set autoencoder=weights/vha/autoencoder.safetensors \\
+        --set trunk=inception_v3.pth
     mhbench train loco-refiner --data shards/jta --out weights/refiner
-    mhbench train loco-vha --out weights/synthetic --set crowds.kind=jta --set crop=[64,64] --set minutes=600
+    mhbench train loco-vha --out weights/synthetic --set crowds.kind=jta \\
+        --set crop=[64,64] --set minutes=600 --set precision=bf16
     torchrun --nproc-per-node 8 -m mhbench train loco-predictor ...
     """
     from mhbench.training import train  # noqa: PLC0415 - commands import their work when called

@@ -15,7 +15,7 @@ from mhbench.cli.options import data_option
 @data_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Predictions file, .json or .h5.")
 @click.option("--dataset", help="Needed where --data holds several data sets.")
-@click.option("--model", default="", help="Name of the model; the folder's name by default.")
+@click.option("--model", default="", show_default="the folder's name", help="Name of the model.")
 def command(program: str, results: Path, data: Path, out: Path, dataset: str | None, model: str) -> None:
     """Write the RESULTS that PROGRAM saved about a data set's images as a predictions file.
 

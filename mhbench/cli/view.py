@@ -50,7 +50,7 @@ def command(
 
     \b
     mhbench view shards/panoptic
-    mhbench view shards/panoptic --frame 160906_band1/00_16/00000168 --out frame.pdf
+    mhbench view shards/panoptic --frame 160906_band1/00_16/168 --out a.pdf
     mhbench view shards/panoptic --frame 7 --raw /data/panoptic --preds preds.json
     mhbench view shards/3dpw --frame 0 --mesh --preds preds.h5 --out bodies.png
     """

@@ -216,11 +216,20 @@ def read_result(path: Path) -> Result:
     """
     if not path.is_file():
         raise MissingInputError(
-            f"there is no result {path}", expected="a JSON file written by `mhbench evaluate`"
+            f"there is no result {path}",
+            expected="a JSON file written by `mhbench evaluate --out`",
+            action="check the path, or evaluate the predictions first",
         )
+    content = path.read_bytes()
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Result)
+        return msgspec.json.decode(content, type=Result)
     except (msgspec.DecodeError, RecursionError) as error:
+        if b'"mhbench-predictions/' in content[:4096]:
+            raise InputError(
+                f"{path} holds predictions, not the result of scoring them",
+                expected=f"a result of format {FORMAT}",
+                action=f"mhbench evaluate {path} --protocol NAME --out result.json",
+            ) from error
         raise InputError(
             f"{path}: {error}",
             expected=f"a result of format {FORMAT}",

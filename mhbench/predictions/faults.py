@@ -15,6 +15,15 @@ _BYTE: Final = re.compile(r"\(byte (\d+)\)")
 _UNKNOWN: Final = re.compile(r"unknown field `(.*)`", re.DOTALL)
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)|[\[\]{},]', re.DOTALL)
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_FORMAT: Final = re.compile(rb'"format"\s*:\s*"mhbench-(?!predictions)([a-z]+)/')
+# how files begin that people give in place of predictions
+_BINARY: Final = {
+    b"PK\x03\x04": "an archive of arrays (.npz) or another zip file",
+    b"\x93NUMPY": "an array of NumPy (.npy)",
+    b"\x80": "a pickle",
+    b"MATLAB 5": "a MATLAB file",
+    b"\x89HDF": "HDF5 under a name that does not end in .h5",
+}
 _LITERAL: Final = re.compile(rb"NaN|-?Infinity")
 _LAST_KEY: Final = re.compile(r"\.(\w+)[^.]*$")
 
@@ -50,6 +59,7 @@ _FORMS: Final = {
     "gender": "'male', 'female' or 'neutral'",
     "model": "text; inside smpl one of 'smpl', 'smplh', 'smplx'",
 }
+_WHOLE: Final = '{"format": "mhbench-predictions/1", "dataset": ..., "predictions": [...]}'
 _KEYS: Final = tuple(
     {*Document.__struct_fields__, *Header.__struct_fields__, *FrameRecord.__struct_fields__}
     | {*PersonRecord.__struct_fields__, *SmplRecord.__struct_fields__}
@@ -73,8 +83,30 @@ def typed_fault(error: Exception, source: str, base: str = "$") -> PredictionErr
     key = _LAST_KEY.search(path)
     return PredictionError(
         f"{source}: {path}: {what}",
-        expected=_FORMS.get(key[1] if key else "", '{"format": ..., "dataset": ..., "predictions": [...]}'),
+        expected=_FORMS.get(key[1] if key else "", _WHOLE),
         action="correct the value; `mhbench validate` lists every fault",
+    )
+
+
+def other_format(data: bytes, source: str) -> PredictionError | None:
+    """The error for a file of another kind: an array, a pickle, a result; None for what is none of these."""
+    kind = next((words for mark, words in _BINARY.items() if data.startswith(mark)), "")
+    if kind:
+        return PredictionError(
+            f"{source} is {kind}, which says neither frames nor joints nor units",
+            expected="mhbench-predictions/1 as .json, .json.gz or .h5, or COCO keypoint results",
+            action="write its arrays as docs/predictions.md shows, or see `mhbench translate --help`",
+        )
+    found = _FORMAT.search(data[:4096])
+    if found is None:
+        return None
+    kind = found[1].decode()
+    return PredictionError(
+        f"{source} is a file of mhbench-{kind}, not of predictions",
+        expected="mhbench-predictions/1",
+        action="give the predictions; `mhbench compare` and `mhbench leaderboard` take results"
+        if kind == "result"
+        else "give the predictions",
     )
 
 

@@ -18,7 +18,7 @@ from mhbench.predictions.building import TableBuilder
 from mhbench.predictions.checking import HeaderCheck
 from mhbench.predictions.coco import decode_coco
 from mhbench.predictions.column_checks import checked
-from mhbench.predictions.faults import syntax_fault, typed_fault
+from mhbench.predictions.faults import other_format, syntax_fault, typed_fault
 from mhbench.predictions.schema import FORMAT, SIZE_LIMIT, Document, FrameRecord
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def decode_predictions(data: bytes, source: str, report: Report | None = None) -
     try:
         document = _DOCUMENT.decode(data)
     except msgspec.ValidationError as error:
-        raise typed_fault(error, source) from error
+        raise other_format(data, source) or typed_fault(error, source) from error
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise syntax_fault(error, data, source) from error
+        raise other_format(data, source) or syntax_fault(error, data, source) from error
     builder = TableBuilder(HeaderCheck(document, source))
     for index, raw in enumerate(document.predictions):
         try:

@@ -7,6 +7,7 @@ manifest with `same_as` holds only what differs from another one.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import hashlib
 from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
@@ -49,6 +50,7 @@ __all__ = [
     "other_meanings",
     "protocol_hash",
     "protocol_names",
+    "protocols_of",
     "resolve_protocol",
     "with_options",
 ]
@@ -87,6 +89,11 @@ def protocol_names() -> list[str]:
     return manifest_names("protocols")
 
 
+def protocols_of(dataset: str) -> list[str]:
+    """Names of the protocols of one data set."""
+    return [name for name in protocol_names() if name.startswith(f"{dataset}/")]
+
+
 @functools.cache
 def load_protocol(name: str) -> Protocol:
     """The protocol of a full name such as `panoptic/generic`.
@@ -97,8 +104,7 @@ def load_protocol(name: str) -> Protocol:
     """
     names = protocol_names()
     if name not in names:
-        dataset = name.partition("/")[0]
-        near = [other for other in names if other.startswith(f"{dataset}/")] or names
+        near = protocols_of(name.partition("/")[0]) or names
         raise UsageError(
             f"there is no protocol {name!r}",
             expected=f"one of: {', '.join(near)}",
@@ -169,9 +175,18 @@ def _full_name(name: str, dataset: str | None) -> str:
     if dataset is not None and f"{dataset}/{name}" in known:
         return f"{dataset}/{name}"
     candidates = sorted(full for full in known if full.partition("/")[2] == name)
+    own = protocols_of(dataset) if dataset else []
+    if own:
+        elsewhere = f"; {', '.join(candidates)} are for other data sets" if candidates else ""
+        raise UsageError(
+            f"{dataset} has no protocol {name!r}{elsewhere}",
+            expected=f"one of: {', '.join(own)}",
+            action=f"`mhbench protocols {dataset}` says what each is",
+        )
+    near = candidates or difflib.get_close_matches(name, sorted(known), cutoff=0.4)
     raise UsageError(
         f"the protocol name {name!r} is not enough" + (f" for predictions of {dataset!r}" if dataset else ""),
-        expected=f"a full name: {', '.join(candidates) or 'none has this ending'}",
+        expected=f"a full name, such as {', '.join(near or ['panoptic/generic'])}",
         action="`mhbench protocols` lists all of them",
     )
 

@@ -60,7 +60,9 @@ def collision_pictures(evaluation: Evaluation, predictions: Path) -> list[FrameP
         frame = str(evaluation.scored.frames["id"][row])
         meshes, faces = frame_meshes(table, row_of[frame_key(frame)], kept, Choices().bodies)
         count = int(pairs.parts[row, 0])
-        about = f"{count} {'pair collides' if count == 1 else 'pairs collide'}, {shared[row]:.2f} litres shared"
+        about = (
+            f"{count} {'pair collides' if count == 1 else 'pairs collide'}, {shared[row]:.2f} litres shared"
+        )
         pictures.append(FramePicture(frame, about, _picture(meshes, faces)))
     return pictures
 
