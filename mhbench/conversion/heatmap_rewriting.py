@@ -15,7 +15,7 @@ from mhbench.conversion.items import check_depths, heatmaps_of
 from mhbench.conversion.records import Converted, converted, rebuild_index
 from mhbench.datasets.manifest import conversion_hash, dataset_manifest
 from mhbench.errors import InputError, MissingInputError, UsageError
-from mhbench.jobs.journal import read_journals
+from mhbench.jobs.journal import read_journals, write_journal
 from mhbench.jobs.scheduling import run_jobs
 from mhbench.shards.files import remove_orphans, unwritable
 from mhbench.shards.heatmap_forms import get_heatmaps
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mhbench.conversion.records import Recipe
     from mhbench.datasets.manifest import GridManifest
     from mhbench.frames import FrameTable
-    from mhbench.jobs.journal import Failure
+    from mhbench.jobs.journal import Failure, Journal
     from mhbench.shards.heatmap_store import HeatmapStore
 
 
@@ -105,7 +105,11 @@ def rewrite_heatmaps(
         OutputError: the folder is not writable, or the disk is full; finished shards are intact.
     """
     if form not in FORMS:
-        raise UsageError(f"heatmaps cannot be stored as {form!r}", expected=f"one of: {', '.join(FORMS)}")
+        raise UsageError(
+            f"heatmaps cannot be stored as {form!r}",
+            expected=f"one of: {', '.join(FORMS)}",
+            action="check the spelling",
+        )
     return [
         _rewrite_dataset(
             folder,
@@ -174,15 +178,16 @@ def _in_other_form(store: HeatmapStore, table: FrameTable, task: RewriteTask) ->
 def _rewrite_dataset(
     folder: Path, form: str, *, jobs: int, engine: str, allow_outside_grid: bool, progress: bool
 ) -> RewriteReport:
-    results = _converted_items(folder)
+    before = read_journals(folder / JOURNAL_FOLDER)
+    results = _converted_items(folder, before)
     recipe = next(iter(results.values())).recipe
     dataset = recipe.dataset
     grid = dataset_manifest(dataset).grid
     known_hash = conversion_hash(dataset, recipe.options.corrections)
     pending = {
-        item: RewriteTask(folder, before, form, grid, known_hash, allow_outside_grid)
-        for item, before in results.items()
-        if before.recipe != _recipe(before, form)
+        item: RewriteTask(folder, result, form, grid, known_hash, allow_outside_grid)
+        for item, result in results.items()
+        if result.recipe != _recipe(result, form)
     }
     try:
         if pending:
@@ -200,8 +205,11 @@ def _rewrite_dataset(
         label=f"heatmaps {dataset}" if progress else "",
     )
     failures = {item: one.failure for item, one in journals.items() if one.failure is not None}
-    if len(failures) < len(results):
-        rebuild_index(folder)
+    if len(failures) == len(results):
+        # nothing has changed, so nothing is lost: the shards stay what their journals said
+        for journal in before.values():
+            write_journal(folder / JOURNAL_FOLDER, journal)
+    rebuild_index(folder)
     return RewriteReport(
         dataset=dataset,
         folder=folder,
@@ -216,8 +224,8 @@ def _rewrite_dataset(
     )
 
 
-def _converted_items(folder: Path) -> dict[str, Converted]:
-    found = {item: converted(journal) for item, journal in read_journals(folder / JOURNAL_FOLDER).items()}
+def _converted_items(folder: Path, journals: Mapping[str, Journal]) -> dict[str, Converted]:
+    found = {item: converted(journal) for item, journal in journals.items()}
     results = {item: result for item, result in found.items() if result is not None}
     if not results:
         raise MissingInputError(

@@ -146,15 +146,23 @@ def convert(
 
 def _check_options(heatmaps: str, images: str, shard_index: int, shard_count: int) -> None:
     if heatmaps not in FORMS:
-        raise UsageError(f"heatmaps cannot be stored as {heatmaps!r}", expected=f"one of: {', '.join(FORMS)}")
+        raise _no_choice("heatmaps", heatmaps, FORMS)
     if images not in CHOICES:
-        raise UsageError(f"images cannot be stored as {images!r}", expected=f"one of: {', '.join(CHOICES)}")
+        raise _no_choice("images", images, CHOICES)
     if not 0 <= shard_index < shard_count:
         raise UsageError(
             f"there is no part {shard_index} of {shard_count}",
             expected=f"a --shard-index from 0 to {shard_count - 1}",
             action="number the jobs of the array from 0",
         )
+
+
+def _no_choice(what: str, word: str, known: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"{what} cannot be stored as {word!r}",
+        expected=f"one of: {', '.join(known)}",
+        action="check the spelling",
+    )
 
 
 def _items(items: Iterable[Item]) -> dict[str, Item]:

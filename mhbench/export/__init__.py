@@ -46,13 +46,21 @@ def export_shards(
         MissingExtraError: pyarrow is not installed (Hugging Face).
     """
     if kind not in FORMATS:
-        raise UsageError(f"there is no export to {kind!r}", expected=f"one of: {', '.join(FORMATS)}")
+        raise UsageError(
+            f"there is no export to {kind!r}",
+            expected=f"one of: {', '.join(FORMATS)}",
+            action="check the spelling",
+        )
     if kind == "coco" and images:
         raise UsageError(
-            "COCO files name their images and hold none", expected="an export to coco without --images"
+            "COCO files name their images and hold none",
+            expected="an export to coco without images",
+            action="leave --images out, or export to webdataset or huggingface",
         )
     if frames_per_file < 1:
-        raise UsageError(f"no file has {frames_per_file} frames", expected="at least 1")
+        raise UsageError(
+            f"no file has {frames_per_file} frames", expected="at least 1", action="correct the number"
+        )
     # each module has one function that writes its format
     write: Any = importlib.import_module(f"mhbench.export.{kind}_files").write
     report: ExportReport = write(

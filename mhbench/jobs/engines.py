@@ -58,7 +58,11 @@ def engine(name: str, jobs: int, scheduler: str | None = None) -> AbstractContex
         MissingExtraError: Dask or Ray is not installed.
     """
     if name not in _ENGINES:
-        raise UsageError(f"there is no engine {name!r}", expected=f"one of: {', '.join(_ENGINES)}")
+        raise UsageError(
+            f"there is no engine {name!r}",
+            expected=f"one of: {', '.join(_ENGINES)}",
+            action="check the spelling",
+        )
     if scheduler is not None and name not in {"dask", "ray"}:
         raise UsageError(
             f"the engine {name} has no scheduler",

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UnsafeInputError
 from mhbench.models.protocol import InputFrame
-from mhbench.shards.images import IMAGES, encoded_image
+from mhbench.shards.frame_images import pixels_of
+from mhbench.shards.images import encoded_image, has_images
 from mhbench.shards.tables import column_paths, open_file, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
-
-    import numpy.typing as npt
 
     from mhbench.cameras import Camera
     from mhbench.frames import FrameTable
@@ -53,7 +49,7 @@ class ImageSource:
         """
         frames = self.table.frames
         name = str(frames["image"][row]) if "image" in frames else f"{self.path}, frame {row}"
-        image = _decoded(name, self._bytes(name, row))
+        image = pixels_of(self._bytes(name, row), name)
         if "width" in frames:
             told = (int(frames["height"][row]), int(frames["width"][row]))
             if image.shape[:2] != told:
@@ -74,7 +70,9 @@ class ImageSource:
         inside = PurePosixPath(name)
         if inside.is_absolute() or ".." in inside.parts:
             raise UnsafeInputError(
-                f"the image path {name} leaves the raw folder", expected="a path inside it"
+                f"the image path {name} leaves the raw folder",
+                expected="a path inside it",
+                action="do not use these shards; convert the data set again",
             )
         try:
             return (self.raw / name).read_bytes()
@@ -94,7 +92,7 @@ def image_source(path: Path, raw: Path) -> ImageSource:
         InputError: the shard is damaged, or has no images and no paths of any.
     """
     with open_file(path) as file:
-        embedded = IMAGES in file
+        embedded = has_images(file)
         columns = [name for name in column_paths(file) if name.startswith("frames/")]
     if not embedded and "frames/image" not in columns:
         raise InputError(
@@ -125,16 +123,3 @@ def _attempt(task: Callable[[], InputFrame]) -> InputFrame | MhbenchError:
         return task()
     except MhbenchError as error:
         return error
-
-
-def _decoded(name: str, content: bytes) -> npt.NDArray[np.uint8]:
-    from PIL import Image  # noqa: PLC0415 - only networks and pictures need images
-
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
-    # what Pillow raises for files that are no images, damaged, or would fill the memory
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{name} is no image: {error}", expected="an image", action="extract or copy it again"
-        ) from error

@@ -92,9 +92,14 @@ class Augmentation:
             raise UsageError(
                 f"no image can be mirrored with probability {self.mirror} and scaled by {self.scale}",
                 expected="a probability, and a lowest factor above 0 that is not above the highest",
+                action="correct mirror= or scale=",
             )
         if self.crop is not None and min(self.crop) < 1:
-            raise UsageError(f"no image can be cut to {self.crop}", expected="a height and a width")
+            raise UsageError(
+                f"no image can be cut to {self.crop}",
+                expected="a height and a width of at least 1 px",
+                action="correct crop=",
+            )
 
     def draw(self, random: np.random.Generator, height: int, width: int) -> Transform:
         """One transform for an image; equal generators give equal ones."""

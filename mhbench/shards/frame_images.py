@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
-from mhbench.shards.images import IMAGES, encoded_image
+from mhbench.shards.images import encoded_image, has_images
 from mhbench.shards.pool import pool
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import h5py
     import numpy.typing as npt
 
     from mhbench.shards.single_frame import Frame
@@ -38,15 +37,26 @@ def decoded_image(frame: Frame, raw: Path | None = None) -> npt.NDArray[np.uint8
         InputError: the frame has no image, or the file is none.
         UnsafeInputError: the path leads out of the raw root.
     """
-    from PIL import Image  # noqa: PLC0415 - only for images
-
     content, name = encoded(frame, raw)
+    return pixels_of(content, f"{name} of {frame.id}")
+
+
+def pixels_of(content: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of an encoded image.
+
+    Raises:
+        InputError: it is no image, is damaged, or would fill the memory.
+    """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 - only for images
+
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
-    except OSError as error:
+    # what Pillow raises for files that are no images, damaged, or of a hundred thousand rows and columns
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        why = "" if isinstance(error, UnidentifiedImageError) else f": {error}"  # it names an object of ours
         raise InputError(
-            f"{name} of {frame.id} cannot be decoded: {error}",
+            f"{name} is no image{why}",
             expected="a whole image",
             action="extract or copy it again, or `mhbench verify` the shards",
         ) from error
@@ -54,7 +64,7 @@ def decoded_image(frame: Frame, raw: Path | None = None) -> npt.NDArray[np.uint8
 
 def encoded(frame: Frame, raw: Path | None = None) -> tuple[bytes, str]:
     """The bytes of a frame's image file and what it is called; errors as in `decoded_image`."""
-    if pool().derived(frame.path, _holds_images):
+    if pool().derived(frame.path, has_images):
         return pool().ask(frame.path, partial(encoded_image, row=frame.row)), "the image in the shard"
     if "image" not in frame.columns:
         raise InputError(
@@ -72,7 +82,9 @@ def encoded(frame: Frame, raw: Path | None = None) -> tuple[bytes, str]:
     path = raw / name
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise UnsafeInputError(
-            f"the image {name!r} of {frame.id} leads out of {raw}", expected="a path in it"
+            f"the image {name!r} of {frame.id} leads out of {raw}",
+            expected="a path in it",
+            action="do not use these shards; convert the data set again",
         )
     if not path.is_file():
         raise MissingInputError(
@@ -81,7 +93,3 @@ def encoded(frame: Frame, raw: Path | None = None) -> tuple[bytes, str]:
             action="check the raw root; where a data set comes as videos, convert with --images extract",
         )
     return path.read_bytes(), str(path)
-
-
-def _holds_images(file: h5py.File) -> bool:
-    return IMAGES in file

@@ -59,7 +59,7 @@ def get_heatmaps(file: h5py.File) -> HeatmapStore:
     grid, scored = get_grid(file)
     centres, start = file[CENTRES][()], file[FRAME_PTR][()]
     if start[0] != 0 or start[-1] != len(centres) or np.any(np.diff(start) < 0):
-        raise InputError(f"{file.filename}: {FRAME_PTR} is no list of offsets of {len(centres)} centres")
+        raise _no_offsets(file, f"{len(centres)} centres")
     outside = int(outside_depth(grid, centres).sum())
     return HeatmapStore(form, "", grid, scored, centres, start, len(centres), outside)
 
@@ -72,6 +72,14 @@ def check_heatmaps(file: h5py.File, frames: int) -> dict[str, npt.NDArray[Any]]:
     """
     store = get_heatmaps(file)
     if store.frame_ptr is not None and store.frame_ptr.shape != (frames + 1,):
-        raise InputError(f"{file.filename}: {FRAME_PTR} is no list of offsets of {frames} frames")
+        raise _no_offsets(file, f"{frames} frames")
     check_voxels(file, store)
     return store.columns()
+
+
+def _no_offsets(file: h5py.File, what: str) -> InputError:
+    return InputError(
+        f"{file.filename}: {FRAME_PTR} is no list of offsets of {what}",
+        expected="ascending numbers from 0 to the number of centres, one more than frames",
+        action="convert the item again",
+    )

@@ -56,6 +56,7 @@ class BlockOrder:
                 f"no order has rank {self.rank} of {self.world},"
                 f" blocks of {self.block} and windows of {self.window}",
                 expected="a rank from 0 to below the world's size, a block and a window of at least 1",
+                action="correct the numbers",
             )
 
     def __len__(self) -> int:

@@ -123,8 +123,12 @@ def test_heatmaps_made_late_keep_the_rules_of_the_conversion(raw, tmp_path, monk
     shards = run(raw, tmp_path / "again", "none")
     assert rewrite(shards, "peaks", allow_outside_grid=True).rewritten == 3
     shards = run(raw, tmp_path / "changed", "none")
+    before = hashes(shards)
     monkeypatch.setattr("mhbench.conversion.heatmap_rewriting.conversion_hash", lambda *_: "2" * 64)
     assert "manifest has changed" in str(rewrite(shards, "peaks"))
+    assert hashes(shards) == before  # where nothing could be made, nothing is lost
+    assert verify(shards / "fake").faults == ()
+    assert convert("fake", raw, shards, engine="serial", heatmaps="none").current == 3
 
 
 def test_what_cannot_be_is_refused(raw, tmp_path):

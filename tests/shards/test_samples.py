@@ -109,7 +109,10 @@ def test_an_image_that_cannot_be_had_is_named(shards, raw, tmp_path):
         decoded_image(shards[0], tmp_path)
     shutil.copytree(raw, tmp_path / "raw")
     (tmp_path / "raw" / "walk0" / "0000.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match="cannot be decoded"):
+    with pytest.raises(InputError, match="is no image\n"):
+        decoded_image(shards[0], tmp_path / "raw")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "raw" / "walk0" / "0000.png")  # a bomb of 50 kB
+    with pytest.raises(InputError, match="is no image: .*decompression bomb"):
         decoded_image(shards[0], tmp_path / "raw")
 
 

@@ -39,7 +39,11 @@ def translate(
         MhbenchError: the results cannot be read, or belong to no frame of the shards.
     """
     if program not in READERS:
-        raise UsageError(f"there is no reader for {program!r}", expected=f"one of: {', '.join(READERS)}")
+        raise UsageError(
+            f"there is no reader for {program!r}",
+            expected=f"one of: {', '.join(READERS)}",
+            action="check the spelling, or write predictions in our own format",
+        )
     shards = open_shards(data, dataset=dataset)
     table = READERS[program](source, shards.dataset, _frames(shards), model)
     write_predictions(table, out)

@@ -87,7 +87,11 @@ def write(
         OutputError: the files are already there, or the disk does not take them.
     """
     if place not in {"json", "annotations"}:
-        raise UsageError(f"CrowdPose has no folder {place!r}", expected="json or annotations")
+        raise UsageError(
+            f"CrowdPose has no folder {place!r}",
+            expected="json or annotations",
+            action="correct the argument",
+        )
     rng = np.random.default_rng((seed, 20))
     shown = list(_images(scene, rng))
     people = iter(rng.permutation(10 * scene.people * len(shown)).tolist())
