@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.volumes.distance import FIELD_MARGIN, odd_cells
-from mhbench.volumes.meshes import Mesh
+from mhbench.volumes.meshes import Mesh, closed
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -52,7 +52,7 @@ def coded_volumes(
     cells: dict[int, Integers] = {}
     for person in kept.tolist() if len(kept) > 1 else []:
         unit = (vertices[person] - centre[person]) / scale[person]
-        cells[person] = odd_cells(Mesh(unit.astype(np.float64), faces), grid)
+        cells[person] = odd_cells(closed(Mesh(unit.astype(np.float64), faces)), grid)
     volumes = {}
     for first, second in itertools.combinations(cells, 2):
         # (z, y, x) taken for (x, y, z), at the corners of the cells

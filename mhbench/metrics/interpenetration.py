@@ -14,11 +14,10 @@ import numpy as np
 from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.metrics.crmh_collisions import coded_volumes
-from mhbench.volumes.cells import Cells, common_cells, points_in
+from mhbench.volumes.crossing import surfaces_cross
 from mhbench.volumes.meshes import Mesh, bounds, checked_faces, topology
-from mhbench.volumes.overlap import shared_volume
+from mhbench.volumes.overlap import meet, shared_volume, turned, vertices_inside
 from mhbench.volumes.solids import Solid
-from mhbench.volumes.trees import surfaces_cross
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -104,54 +103,36 @@ def _exact(people: Floats, faces: Integers, whole: Integers, *, strict: bool) ->
     near = sorted({person for pair in candidates for person in pair})
     known = topology(faces, people.shape[1]).faces if near else faces
     solids = {person: Solid(Mesh(people[person], known)) for person in near}
-    common = {(i, j): common_cells(solids[i].cells, solids[j].cells) for i, j in candidates}
-    common = {pair: cells for pair, cells in common.items() if cells.words.any()}
-    inside: dict[tuple[int, int], Integers] = {}
-    depths = [np.zeros(0)]
+    inside: dict[int, list[Floats]] = {person: [np.zeros((0, 3))] for person in near}
+    overlaps: dict[tuple[int, int], float] = {}
     marked = np.zeros(people.shape[:2], dtype=np.bool_)
-    for host, solid in solids.items():
-        guests = {i + j - host: cells for (i, j), cells in common.items() if host in (i, j)}
-        found = _vertices_inside(solid, {guest: (people[guest], cells) for guest, cells in guests.items()})
-        for guest, vertices in found.items():
-            inside[guest, host] = vertices
+    for i, j in candidates:
+        meeting = meet(solids[i], solids[j])
+        if meeting is None:
+            continue
+        found = 0
+        for guest, host, seen in ((i, j, meeting), (j, i, turned(meeting))):
+            vertices = vertices_inside(seen)
             marked[guest, vertices] = True
-        depths.append(
-            solid.depths(np.concatenate([np.zeros((0, 3)), *(people[g][v] for g, v in found.items())]))
-        )
-    pairs = [
-        (i, j)
-        for i, j in common
-        if len(inside[i, j]) + len(inside[j, i])
-        or (strict and surfaces_cross(solids[i].tree, solids[j].tree))
-    ]
-    overlaps = [shared_volume(solids[i], solids[j], common[i, j]) for i, j in pairs]
-    depths_mm = _MM * np.concatenate(depths)
+            inside[host].append(people[guest, vertices])
+            found += len(vertices)
+        if found or (strict and surfaces_cross(solids[i].tree, solids[j].tree)):
+            overlaps[i, j] = shared_volume(meeting)
+    # all at once, for a solid is quickest with many points
+    depths = [_MM * solids[host].depths(np.concatenate(points)) for host, points in inside.items()]
+    depths_mm = np.concatenate([np.zeros(0), *depths])
     return Collisions(
-        pairs=pairs,
+        pairs=list(overlaps),
         colliding_vertices=len(depths_mm),
         penetration_mm=math.fsum(depths_mm) / len(depths_mm) if len(depths_mm) else math.nan,
         penetration_max_mm=float(depths_mm.max()) if len(depths_mm) else math.nan,
-        overlap_litres=_LITRES * math.fsum(overlaps),
-        overlaps=_LITRES * np.array(overlaps, dtype=np.float64),
+        overlap_litres=_LITRES * math.fsum(overlaps.values()),
+        overlaps=_LITRES * np.array(list(overlaps.values()), dtype=np.float64),
         people=len(whole),
         excluded=len(people) - len(whole),
         candidates=len(candidates),
         vertices=marked,
     )
-
-
-def _vertices_inside(host: Solid, guests: dict[int, tuple[Floats, Cells]]) -> dict[int, Integers]:
-    """Which vertices of each guest are inside the host: all asked at once, in the cells where they may be."""
-    if not guests:
-        return {}
-    possible = {guest: points_in(cells, vertices) for guest, (vertices, cells) in guests.items()}
-    points = [guests[guest][0][rows] for guest, rows in possible.items()]
-    inside = host.contains(np.concatenate(points))
-    ends = np.cumsum([len(rows) for rows in possible.values()])[:-1]
-    return {
-        guest: rows[flags]
-        for (guest, rows), flags in zip(possible.items(), np.split(inside, ends), strict=True)
-    }
 
 
 def _touching_boxes(people: Floats, whole: Integers) -> list[tuple[int, int]]:

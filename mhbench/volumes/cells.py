@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from mhbench.kernels import kernel
+from mhbench.volumes.meshes import Mesh, bounds
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,23 +45,14 @@ class Cells(NamedTuple):
     side: float
     words: Words
 
-    def columns(self, axis: int) -> Flags:
-        """Which columns along an axis have a taken cell, by the other two axes in their order."""
-        found = np.bitwise_or.reduce(self.words, axis=axis)
-        return found != 0 if axis == 2 else _unpacked(found)
 
+def cells_of(shut: Mesh) -> Cells:
+    """The cells where a closed body may be.
 
-def cells_of(boxes: Floats, low: Floats, high: Floats) -> Cells:
-    """The cells where a body may be.
-
-    A cell is taken if one of the boxes around the body's surface reaches into it, or if it lies between such
+    A cell is taken if the box around one of the body's faces reaches into it, or if it lies between such
     cells along all three axes, as every cell inside does.
-
-    Args:
-        boxes: (N, 6) m, smallest x, y, z, then largest; empty ones begin beyond their end.
-        low: (3,) m.
-        high: (3,) m, the bounding box of the body.
     """
+    low, high = bounds(shut.vertices)
     farthest = float(np.maximum(abs(low), abs(high)).max())
     extent = max(float((high - low).max()), _LEAST_EXTENT * farthest, _LEAST_EXTENT)
     side = math.ldexp(1.0, math.ceil(math.log2(extent / (_CELLS - 1))))
@@ -68,7 +60,7 @@ def cells_of(boxes: Floats, low: Floats, high: Floats) -> Cells:
     last = [math.floor(value / side) for value in high.tolist()]
     first = (x, y, z // _WORD * _WORD)
     words = np.zeros((last[0] - x + 1, last[1] - y + 1, (last[2] - first[2]) // _WORD + 1), dtype=np.uint64)
-    _mark_boxes(boxes, first, side, words)
+    _mark_faces(shut.vertices, shut.faces, first, side, words)
     _mark_between(words)
     return Cells(first, side, words)
 
@@ -88,9 +80,15 @@ def common_cells(one: Cells, other: Cells) -> Cells:
     return Cells(low, fine.side, first[:rows, :columns, :length] & second[:rows, :columns, :length])
 
 
-def points_in(cells: Cells, points: Floats) -> Integers:
-    """Which of some points (N, 3) lie in taken cells: (M,) ascending."""
-    return np.asarray(_points_in(points, cells))
+def columns_of(cells: Cells) -> tuple[Flags, Flags, Flags]:
+    """Which columns of cells along each axis have a taken one: by y and z, by z and x, by x and y."""
+    along_x, along_y, along_z = _columns_of(cells.words)
+    return along_x, along_y, along_z
+
+
+def corners_in(cells: Cells, vertices: Floats, faces: Integers) -> Integers:
+    """Which of the vertices (V, 3) that are corners of some faces lie in taken cells: (M,) in their order."""
+    return np.asarray(_corners_in(vertices, faces, cells))
 
 
 def _refined(coarse: Cells, fine: Cells) -> Cells:
@@ -115,22 +113,29 @@ def _unpacked(words: Words) -> Flags:
 
 
 @kernel
-def _mark_boxes(boxes: Floats, first: Place, side: float, words: Words) -> None:
-    """Mark the cells that a box reaches into."""
-    low, high = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
-    for n in range(len(boxes)):
-        if boxes[n, 0] > boxes[n, 3]:
-            continue
+def _mark_faces(vertices: Floats, faces: Integers, first: Place, side: float, words: Words) -> None:
+    """Mark the cells that the box around a face reaches into."""
+    cells = np.zeros((len(vertices), 3), dtype=np.int64)
+    for n in range(len(vertices)):
         for axis in range(3):
             # the side is a power of two: its inverse is exact
-            low[axis] = int(np.floor(boxes[n, axis] * (1 / side))) - first[axis]
-            high[axis] = int(np.floor(boxes[n, axis + 3] * (1 / side))) - first[axis]
-        for word in range(low[2] // _WORD, high[2] // _WORD + 1):
-            begin, end = max(low[2] - word * _WORD, 0), min(high[2] - word * _WORD, _WORD - 1)
+            cells[n, axis] = int(np.floor(vertices[n, axis] * (1 / side))) - first[axis]
+    for n in range(len(faces)):
+        a, b, c = cells[faces[n, 0]], cells[faces[n, 1]], cells[faces[n, 2]]
+        x, y, z = min(a[0], b[0], c[0]), min(a[1], b[1], c[1]), min(a[2], b[2], c[2])
+        u, v, w = max(a[0], b[0], c[0]), max(a[1], b[1], c[1]), max(a[2], b[2], c[2])
+        for word in range(z // _WORD, w // _WORD + 1):
+            begin, end = max(z - word * _WORD, 0), min(w - word * _WORD, _WORD - 1)
             bits = (_ALL << np.uint64(begin)) & (_ALL >> np.uint64(_WORD - 1 - end))
-            for i in range(low[0], high[0] + 1):
-                for j in range(low[1], high[1] + 1):
-                    words[i, j, word] |= bits
+            # nearly every face has a column of cells at each corner of its box, and no others
+            words[x, y, word] |= bits
+            words[x, v, word] |= bits
+            words[u, y, word] |= bits
+            words[u, v, word] |= bits
+            if u - x > 1 or v - y > 1:
+                for i in range(x, u + 1):
+                    for j in range(y, v + 1):
+                        words[i, j, word] |= bits
 
 
 @kernel
@@ -180,19 +185,46 @@ def _keep_between(words: Words, between: Words) -> None:
 
 
 @kernel
-def _points_in(points: Floats, cells: Cells) -> Integers:
+def _columns_of(words: Words) -> tuple[Flags, Flags, Flags]:
+    rows, columns, length = words.shape
+    all_x, all_y = np.zeros((columns, length), dtype=np.uint64), np.zeros((rows, length), dtype=np.uint64)
+    along_z = np.zeros((rows, columns), dtype=np.bool_)
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(length):
+                all_x[j, k] |= words[i, j, k]
+                all_y[i, k] |= words[i, j, k]
+                along_z[i, j] |= words[i, j, k] != 0
+    along_x = np.zeros((columns, _WORD * length), dtype=np.bool_)
+    along_y = np.zeros((_WORD * length, rows), dtype=np.bool_)
+    for k in range(_WORD * length):
+        bit = _ONE << np.uint64(k % _WORD)
+        for j in range(columns):
+            along_x[j, k] = all_x[j, k // _WORD] & bit != 0
+        for i in range(rows):
+            along_y[k, i] = all_y[i, k // _WORD] & bit != 0
+    return along_x, along_y, along_z
+
+
+@kernel
+def _corners_in(vertices: Floats, faces: Integers, cells: Cells) -> Integers:
     first, side, words = cells
     rows, columns, length = words.shape
     low_x, low_y, low_z = first[0] * side, first[1] * side, first[2] * side
     high_x, high_y, high_z = low_x + rows * side, low_y + columns * side, low_z + length * _WORD * side
-    found = np.zeros(len(points), dtype=np.int64)
+    seen = np.zeros(len(vertices), dtype=np.bool_)
+    found = np.zeros(min(3 * len(faces), len(vertices)), dtype=np.int64)
     count = 0
-    for n in range(len(points)):
-        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+    for corner in faces.flat:
+        # what closes a mesh is none of its vertices
+        if corner >= len(vertices) or seen[corner]:
+            continue
+        seen[corner] = True
+        x, y, z = vertices[corner, 0], vertices[corner, 1], vertices[corner, 2]
         if not (low_x <= x < high_x and low_y <= y < high_y and low_z <= z < high_z):
             continue
         i, j, k = int((x - low_x) / side), int((y - low_y) / side), int((z - low_z) / side)
         if (words[i, j, k // _WORD] >> np.uint64(k % _WORD)) & _ONE:
-            found[count] = n
+            found[count] = corner
             count += 1
     return found[:count]

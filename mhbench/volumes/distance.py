@@ -12,9 +12,9 @@ import numpy as np
 
 from mhbench.errors import ShapeError
 from mhbench.kernels import kernel
-from mhbench.volumes.meshes import Mesh, bounds, checked_mesh, closed
+from mhbench.volumes.meshes import Mesh, bounds, checked_mesh
 from mhbench.volumes.occupancy import Box, bounding_cube
-from mhbench.volumes.scanning import Lines, cross_lines
+from mhbench.volumes.scanning import cross_lines, square_lines
 from mhbench.volumes.solids import Solid
 from mhbench.volumes.winding import checked_points, count_windings
 
@@ -75,10 +75,11 @@ def distance_field(
     mesh = checked_mesh(vertices, faces)
     _check_faces(mesh)
     unit, box = normalised(mesh, resolution)
-    cells = odd_cells(unit, resolution)
+    solid = Solid(unit)
+    cells = odd_cells(solid.closed, resolution)
     field = np.zeros((resolution,) * 3, dtype=np.float32)
     centres = (2.0 * cells[:, ::-1] + 1.0) / (resolution - 1) - 1.0
-    field[tuple(cells.T)] = Solid(unit).depths(np.ascontiguousarray(centres))
+    field[tuple(cells.T)] = solid.depths(np.ascontiguousarray(centres))
     return field, box
 
 
@@ -90,12 +91,11 @@ def normalised(mesh: Mesh, resolution: int) -> tuple[Mesh, Box]:
     return Mesh((mesh.vertices - centre) / half, mesh.faces), Box(centre - half, 2 * half)
 
 
-def odd_cells(unit: Mesh, resolution: int) -> Integers:
-    """Cells (M, 3) z, y, x of the distance field that are inside by parity, in ascending order."""
-    shut = closed(unit)
+def odd_cells(shut: Mesh, resolution: int) -> Integers:
+    """Cells (M, 3) z, y, x of the distance field inside a `normalised`, closed mesh by parity, ascending."""
     # rows are z, columns y, lines run along x: left-handed, but parity has no sign
     step = 2.0 / (resolution - 1)
-    lines = Lines((2, 1, 0), np.full(3, step / 2 - 1.0), np.full(3, 1.0 / step), resolution, resolution)
+    lines = square_lines((2, 1, 0), np.full(3, step / 2 - 1.0), 1.0 / step, resolution)
     crossings = cross_lines(shut.vertices, shut.faces, lines)
     return np.asarray(_odd_cells(crossings.start, crossings.depth, resolution))
 

@@ -166,8 +166,7 @@ def cap_vertices(vertices: Floats, caps: Caps) -> Floats:
 
 def bounds(points: Floats) -> tuple[Floats, Floats]:
     """Smallest and largest coordinates (3,) of points (N, 3); without points inf and -inf."""
-    low, high = np.full(3, np.inf), np.full(3, -np.inf)
-    _bounds(points, low, high)
+    low, high = _bounds(points)
     return low, high
 
 
@@ -177,11 +176,13 @@ def enclosed_volume(mesh: Mesh) -> float:
 
 
 @kernel
-def _bounds(points: Floats, low: Floats, high: Floats) -> None:
+def _bounds(points: Floats) -> tuple[Floats, Floats]:
+    x = y = z = np.inf
+    u = v = w = -np.inf
     for n in range(len(points)):
-        for axis in range(3):
-            low[axis] = min(low[axis], points[n, axis])
-            high[axis] = max(high[axis], points[n, axis])
+        a, b, c = points[n, 0], points[n, 1], points[n, 2]
+        x, y, z, u, v, w = min(x, a), min(y, b), min(z, c), max(u, a), max(v, b), max(w, c)
+    return np.array([x, y, z]), np.array([u, v, w])
 
 
 @kernel

@@ -15,7 +15,7 @@ from mhbench.checks import check_shape
 from mhbench.errors import UsageError
 from mhbench.kernels import kernel
 from mhbench.volumes.meshes import Mesh, bounds, checked_mesh, closed, enclosed_volume
-from mhbench.volumes.scanning import Crossings, Lines, cross_lines
+from mhbench.volumes.scanning import Crossings, cross_lines, square_lines
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -109,7 +109,7 @@ def scan(mesh: Mesh, box: Box, resolution: int) -> tuple[Crossings, int]:
     """
     shut = closed(mesh)
     step = box.side / resolution
-    lines = Lines((0, 1, 2), box.corner + step / 2, np.full(3, 1 / step), resolution, resolution)
+    lines = square_lines((0, 1, 2), box.corner + step / 2, 1 / step, resolution)
     return cross_lines(shut.vertices, shut.faces, lines), -1 if enclosed_volume(shut) < 0 else 1
 
 

@@ -1,17 +1,21 @@
-"""The volume two bodies share: the exact length inside both along many lines, where there is any."""
+"""What two bodies share: the vertices of one inside the other, and the volume, where there can be any.
+
+The volume is the exact length inside both, along many lines.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from mhbench.kernels import kernel
-from mhbench.volumes.cells import Cells, common_cells
+from mhbench.volumes.cells import Cells, common_cells, corners_in
 from mhbench.volumes.meshes import checked_mesh
+from mhbench.volumes.rays import count_crossings
 from mhbench.volumes.scanning import Crossings, Lines, cross_lines
-from mhbench.volumes.shafts import Shafts, along, cropped, faces_over
+from mhbench.volumes.shafts import Shafts, cropped, faces_over, shafts_of
 from mhbench.volumes.solids import Solid
 
 if TYPE_CHECKING:
@@ -23,11 +27,64 @@ if TYPE_CHECKING:
 
 HITS: Final = 200
 """Lines through what two bodies share, at least; its volume is then right to a few tenths of a per cent."""
-_FIRST_ROWS: Final = 200  # squared, as if the shafts were one square
-_DENSER: Final = 4  # columns to a row
-_SLANT: Final = (math.sqrt(5) - 1) / 2  # no face of a body is likely to lie along it
+_FIRST_LINES: Final = 800  # through the shafts, before anything is known of what is shared
+_SLANT: Final = (math.sqrt(5) - 1) / 2  # no face of a body is likely to lie along it, and rows repeat late
 _CLOSER_LOOKS: Final = 3  # for a trifle; most people need none or one
+_MARGIN: Final = 1.3  # more lines than a closer look should need
+_FEW: Final = 16  # hits tell little about where others may be
 _MOST_LINES: Final = 2**18
+
+
+class Meeting(NamedTuple):
+    """Two bodies, and where they may share anything.
+
+    Attributes:
+        first, second: the bodies.
+        cells: those that both take.
+        shafts: that hold these cells.
+        first_faces, second_faces: (M, 3) faces of the closed bodies over the shafts.
+    """
+
+    first: Solid
+    second: Solid
+    cells: Cells
+    shafts: Shafts
+    first_faces: Integers
+    second_faces: Integers
+
+
+def meet(first: Solid, second: Solid) -> Meeting | None:
+    """The meeting of two bodies; None if they cannot share anything."""
+    cells = common_cells(first.cells, second.cells)
+    if not cells.words.any():
+        return None
+    shafts = shafts_of(cells)
+    return Meeting(
+        first, second, cells, shafts, faces_over(first.tree, shafts), faces_over(second.tree, shafts)
+    )
+
+
+def turned(meeting: Meeting) -> Meeting:
+    """The same meeting with the bodies exchanged."""
+    return meeting._replace(
+        first=meeting.second,
+        second=meeting.first,
+        first_faces=meeting.second_faces,
+        second_faces=meeting.first_faces,
+    )
+
+
+def vertices_inside(meeting: Meeting) -> Integers:
+    """Which vertices of the first body are inside the second: winding number at least 1.
+
+    In the order of the faces, so that neighbours follow each other.
+    """
+    vertices = meeting.first.mesh.vertices
+    possible = corners_in(meeting.cells, vertices, meeting.first_faces)
+    windings = count_crossings(
+        meeting.second.closed.vertices, meeting.second_faces, vertices[possible], meeting.shafts.axes
+    )
+    return possible[meeting.second.outward * windings > 0]
 
 
 def overlap_volume(
@@ -55,96 +112,120 @@ def overlap_volume(
     first, second = checked_mesh(vertices_a, faces_a), checked_mesh(vertices_b, faces_b)
     if not len(first.faces) or not len(second.faces):
         return 0.0
-    one, other = Solid(first), Solid(second)
-    return shared_volume(one, other, common_cells(one.cells, other.cells), hits)
+    meeting = meet(Solid(first), Solid(second))
+    return shared_volume(meeting, hits) if meeting is not None else 0.0
 
 
-def shared_volume(first: Solid, second: Solid, common: Cells, hits: int = HITS) -> float:
-    """`overlap_volume` of two solids with their `common_cells`."""
-    if not common.words.any():
-        return 0.0
-    shafts = _shafts(common)
-    rows = math.ceil(math.sqrt(_FIRST_ROWS / np.count_nonzero(shafts.wanted)))
-    lengths, step = _lengths(first, second, shafts, rows)
+def shared_volume(meeting: Meeting, hits: int = HITS) -> float:
+    """`overlap_volume` of two bodies that meet."""
+    fine = math.sqrt(_FIRST_LINES / np.count_nonzero(meeting.shafts.wanted))
+    lines, lengths, step = _lengths(meeting, fine)
     for _ in range(_CLOSER_LOOKS):
         found = int(np.count_nonzero(lengths))
         if found >= hits:
             break
         if found:
-            shafts = _narrowed(shafts, lengths > 0, step)
-        rows = math.ceil(math.sqrt(hits / found)) if found else 4 * rows
-        lengths, step = _lengths(first, second, shafts, rows)
-    return float(lengths.sum() * step * step / _DENSER)
+            meeting = _narrowed(meeting, lines, lengths, step, 1 + _FEW // found)
+            fine = math.sqrt(_MARGIN * hits / found)
+        else:
+            fine *= 4
+        lines, lengths, step = _lengths(meeting, fine)
+    return float(lengths.sum() * step * step)
 
 
-def _shafts(cells: Cells) -> Shafts:
-    """The columns of some cells, along the axis with the fewest of them, so that lines can be densest."""
-    columns = [cells.columns(axis) for axis in range(3)]
-    depth = int(np.argmin([np.count_nonzero(column) for column in columns]))
-    axes = along(depth)
-    # the first cell along the depth, seen along another axis
-    beginning = int(np.argmax(columns[0].any(axis=0) if depth == 2 else columns[1 - depth].any(axis=1)))
-    start = np.array(cells.first)[list(axes)] + [0, 0, beginning]
-    wanted = columns[1].T if depth == 1 else columns[depth]
-    return cropped(Shafts(axes, start * cells.side, cells.side, wanted))
+def _narrowed(meeting: Meeting, lines: Lines, lengths: Floats, step: float, reach: int) -> Meeting:
+    """Shafts as narrow as the rows, around the lines that hit something and as far around as the reach."""
+    shafts = meeting.shafts
+    rows, columns = (math.ceil(size * shafts.side / step) for size in shafts.wanted.shape)
+    wanted = np.zeros((rows, columns), dtype=np.bool_)
+    _mark_around(lines.start, lines.first, lengths, reach, wanted)
+    narrow = cropped(shafts._replace(side=step, wanted=wanted))
+    return meeting._replace(
+        shafts=narrow,
+        first_faces=faces_over(meeting.first.tree, narrow),
+        second_faces=faces_over(meeting.second.tree, narrow),
+    )
 
 
-def _narrowed(shafts: Shafts, hit: Flags, step: float) -> Shafts:
-    """Shafts as narrow as rows, around the lines that hit something and around their neighbours."""
-    row, column = np.nonzero(hit)
-    across = (column + 0.5) / _DENSER
-    down = row + 0.5 - _SLANT * across
-    shape = [math.ceil(size * shafts.side / step) + 2 for size in shafts.wanted.shape]
-    held = np.zeros(shape, dtype=np.bool_)
-    held[down.astype(np.int64) + 1, across.astype(np.int64) + 1] = True
-    rows = held[:-2] | held[1:-1] | held[2:]
-    return cropped(shafts._replace(side=step, wanted=rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]))
+def _lengths(meeting: Meeting, fine: float) -> tuple[Lines, Floats, float]:
+    """Lines through the shafts, the length of each inside both bodies, the distance of the lines.
 
-
-def _lengths(first: Solid, second: Solid, shafts: Shafts, rows: int) -> tuple[Floats, float]:
-    """Length inside both along lines through the shafts, by row and column; the distance of their rows.
-
-    There are so many rows to a shaft, slanted, and several times as many columns: a row costs more than the
-    lines in it, and what is integrated along a row is less smooth than what is integrated across rows.
+    A shaft is so many rows and columns wide; the rows are slanted.
     """
-    axes, corner, side, wanted = shafts
-    fine = max(1, min(rows, math.isqrt(_MOST_LINES // (wanted.size * _DENSER))))
+    first, second, _, (axes, corner, side, wanted), first_faces, second_faces = meeting
+    fine = min(fine, math.sqrt(_MOST_LINES / wanted.size))
     step = side / fine
     lines = Lines(
         axes,
-        corner + step * np.array([(1 - _SLANT / _DENSER) / 2, 0.5 / _DENSER, 0.0]),
-        np.array([1 / step, _DENSER / step, 1.0]),
-        math.ceil(fine * (wanted.shape[0] + _SLANT * wanted.shape[1])),
-        fine * _DENSER * wanted.shape[1],
+        corner + step * np.array([(1 - _SLANT) / 2, 0.5, 0.0]),
+        np.array([1 / step, 1 / step, 1.0]),
+        *_lines_through(wanted, fine),
         _SLANT,
     )
-    crossings = [
-        cross_lines(solid.closed.vertices, faces_over(solid.tree, shafts), lines) for solid in (first, second)
-    ]
-    lengths = np.zeros((lines.rows, lines.columns))
-    _shared_lengths(crossings[0], crossings[1], first.outward, second.outward, wanted, fine, lengths)
-    return lengths, step
+    crossings = (
+        cross_lines(first.closed.vertices, first_faces, lines),
+        cross_lines(second.closed.vertices, second_faces, lines),
+    )
+    lengths = np.zeros(lines.start[-1])
+    _shared_lengths(crossings, (first.outward, second.outward), lines, wanted, fine, lengths)
+    return lines, lengths, step
+
+
+@kernel
+def _lines_through(wanted: Flags, fine: float) -> tuple[Integers, Integers]:
+    """`start` and `first` of rows of lines from the first to the last shaft that a row comes through."""
+    height, width = wanted.shape
+    rows, columns = int(np.ceil(fine * (height + _SLANT * width))), int(np.ceil(fine * width))
+    start, first = np.zeros(rows + 1, dtype=np.int64), np.full(rows, columns)
+    last = np.zeros(rows, dtype=np.int64)
+    for i in range(height):
+        for j in range(width):
+            if not wanted[i, j]:
+                continue
+            left, right = int(fine * j), min(int(fine * (j + 1)) + 1, columns)
+            top, bottom = fine * (i + _SLANT * j), fine * (i + 1 + _SLANT * (j + 1))
+            for row in range(int(top), min(int(bottom) + 1, rows)):
+                first[row], last[row] = min(first[row], left), max(last[row], right)
+    for row in range(rows):
+        start[row + 1] = start[row] + max(last[row] - first[row], 0)
+    return start, first
+
+
+@kernel
+def _place_of(row: int, column: int) -> tuple[float, float]:
+    """Where a line is, in distances of lines from the corner of the shafts."""
+    return row + 0.5 - _SLANT * (column + 0.5), column + 0.5
+
+
+@kernel
+def _mark_around(start: Integers, first: Integers, lengths: Floats, reach: int, wanted: Flags) -> None:
+    """Mark the squares of the lines that have a length, and those around them."""
+    for row in range(len(first)):
+        for line in range(start[row], start[row + 1]):
+            if lengths[line] > 0.0:
+                down, across = _place_of(row, first[row] + line - start[row])
+                i, j = int(down), int(across)
+                wanted[max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1] = True
 
 
 @kernel
 def _shared_lengths(
-    first: Crossings,
-    second: Crossings,
-    turned_first: int,
-    turned_second: int,
+    crossings: tuple[Crossings, Crossings],
+    outward: tuple[int, int],
+    lines: Lines,
     wanted: Flags,
-    fine: int,
+    fine: float,
     lengths: Floats,
 ) -> None:
     """Length inside both along the lines through the shafts, from the far end down to where they begin."""
-    rows, columns = lengths.shape
-    for row in range(rows):
-        for column in range(columns):
-            across = (column + 0.5) / _DENSER
-            down = row + 0.5 - _SLANT * across
-            if not 0.0 <= down < fine * wanted.shape[0] or not wanted[int(down) // fine, int(across) // fine]:
+    first, second = crossings
+    height, width = wanted.shape
+    for row in range(len(lines.first)):
+        for line in range(lines.start[row], lines.start[row + 1]):
+            down, across = _place_of(row, lines.first[row] + line - lines.start[row])
+            i, j = int(np.floor(down / fine)), int(across / fine)
+            if not (0 <= i < height and j < width and wanted[i, j]):
                 continue
-            line = row * columns + column
             m, n = first.start[line + 1] - 1, second.start[line + 1] - 1
             winding_m, winding_n, since = 0, 0, np.inf
             # a surface that reaches below the shafts is not left at the end of its list
@@ -155,12 +236,12 @@ def _shared_lengths(
                 )
                 if above:
                     at = first.depth[m]
-                    winding_m -= turned_first * first.sign[m]
+                    winding_m -= outward[0] * first.sign[m]
                     m -= 1
                 else:
                     at = second.depth[n]
-                    winding_n -= turned_second * second.sign[n]
+                    winding_n -= outward[1] * second.sign[n]
                     n -= 1
                 if both:
-                    lengths[row, column] += since - max(at, 0.0)
+                    lengths[line] += since - max(at, 0.0)
                 since = at

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from mhbench.kernels import kernel
-from mhbench.volumes.meshes import bounds
+from mhbench.volumes.cells import Cells, columns_of
 from mhbench.volumes.trees import DEEPEST
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
     Integers = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
-
-_SLACK = 1 + 1e-9  # so that rounding leaves no point at the rim of its shaft
 
 
 class Shafts(NamedTuple):
@@ -38,17 +36,15 @@ class Shafts(NamedTuple):
     wanted: Flags
 
 
-def along(depth: int) -> tuple[int, int, int]:
-    """Axes of rows, columns and depth, for a depth along one of the three."""
-    return (depth + 1) % 3, (depth + 2) % 3, depth
-
-
-def shaft_of(points: Floats, depth: int) -> Shafts:
-    """The shaft that begins at the lowest of some points (N, 3), at least one, and holds all of them."""
-    axes = along(depth)
-    low, high = (corner[list(axes)] for corner in bounds(points))
-    side = max(float((high - low)[:2].max()) * _SLACK, float(np.finfo(np.float32).tiny))
-    return Shafts(axes, low, side, np.ones((1, 1), dtype=np.bool_))
+def shafts_of(cells: Cells) -> Shafts:
+    """The columns of some cells, at least one, along the axis with the fewest: there lines can be densest."""
+    columns = columns_of(cells)
+    depth = int(np.argmin([np.count_nonzero(column) for column in columns]))
+    axes = (depth + 1) % 3, (depth + 2) % 3, depth
+    # seen along the axis of the rows, the depth is along the columns
+    beginning = int(np.argmax(columns[axes[0]].any(axis=0)))
+    start = np.array(cells.first)[list(axes)] + [0, 0, beginning]
+    return cropped(Shafts(axes, start * cells.side, cells.side, columns[depth]))
 
 
 def cropped(shafts: Shafts) -> Shafts:
@@ -71,6 +67,7 @@ def _faces_over(tree: Tree, shafts: Shafts) -> Integers:
     _, tree_faces, starts, boxes = tree
     rows, columns = wanted.shape
     leaves = len(starts) - 1
+    sums = _summed(wanted)
     found = np.zeros(leaves, dtype=np.int64)
     count = faces = 0
     stack = np.zeros(DEEPEST, dtype=np.int64)
@@ -88,11 +85,9 @@ def _faces_over(tree: Tree, shafts: Shafts) -> Integers:
             stack[size], stack[size + 1] = 2 * node + 1, 2 * node
             size += 2
             continue
-        over = False
-        for i in range(int(max(top, 0.0)), int(min(bottom, rows - 1.0)) + 1):
-            for j in range(int(max(left, 0.0)), int(min(right, columns - 1.0)) + 1):
-                over = over or wanted[i, j]
-        if over:
+        i, k = int(max(top, 0.0)), int(min(bottom, rows - 1.0)) + 1
+        j, m = int(max(left, 0.0)), int(min(right, columns - 1.0)) + 1
+        if sums[k, m] - sums[i, m] - sums[k, j] + sums[i, j] > 0:
             found[count] = node - leaves
             faces += starts[node - leaves + 1] - starts[node - leaves]
             count += 1
@@ -104,3 +99,16 @@ def _faces_over(tree: Tree, shafts: Shafts) -> Integers:
                 over_shafts[faces, vertex] = tree_faces[n, vertex]
             faces += 1
     return over_shafts
+
+
+@kernel
+def _summed(wanted: Flags) -> Integers:
+    """How many columns are wanted before each row and column: (R + 1, C + 1)."""
+    rows, columns = wanted.shape
+    sums = np.zeros((rows + 1, columns + 1), dtype=np.int64)
+    for i in range(rows):
+        along = 0
+        for j in range(columns):
+            along += wanted[i, j]
+            sums[i + 1, j + 1] = sums[i, j + 1] + along
+    return sums

@@ -16,7 +16,7 @@ from mhbench.checks import check_shape
 from mhbench.errors import ShapeError
 from mhbench.kernels import kernel
 from mhbench.volumes.meshes import Mesh, checked_mesh, closed, enclosed_volume
-from mhbench.volumes.scanning import count_crossings
+from mhbench.volumes.rays import count_crossings
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -75,7 +75,7 @@ def contains(vertices: npt.ArrayLike, faces: npt.ArrayLike, points: npt.ArrayLik
 
 def count_windings(shut: Mesh, points: Floats) -> Integers:
     """Winding numbers (N,) of a closed mesh around points."""
-    return count_crossings(shut.vertices, shut.faces, points, 2)
+    return count_crossings(shut.vertices, shut.faces, points)
 
 
 def checked_points(points: npt.ArrayLike) -> Floats:

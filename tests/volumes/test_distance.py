@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mhbench.errors import ShapeError, UsageError
 from mhbench.volumes import contains, distance_field, overlap_volume, signed_distance, winding_numbers
+from mhbench.volumes.crossing import surfaces_cross
 from mhbench.volumes.meshes import Mesh, find_caps
-from mhbench.volumes.trees import grow, surfaces_cross
+from mhbench.volumes.trees import grow
 
 
 def cloud(random, vertices, count=60):
