@@ -163,11 +163,15 @@ def standing(*places):
 
 
 def test_vertices_that_are_not_numbers(tmp_path):
+    """Who has no body at all is left out and counted; half a body is a mistake of the file."""
     people = standing([0, 0, 3], ASIDE + [0, 0, 3], [0, 0, 3])
-    people[2, 100] = np.nan
+    people[2] = np.nan
     values, provenance = anywhere(tmp_path, people)
     assert values["collisions.pairs"] == 1
     assert (provenance["collision_people"], provenance["people_without_mesh"]) == ("2", "1")
+    people[1, 100] = np.nan
+    with pytest.raises(PredictionError, match=r"persons\[1\].vertices has a null and a number"):
+        anywhere(tmp_path, people)
 
 
 @pytest.mark.parametrize(
