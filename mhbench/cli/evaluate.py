@@ -80,6 +80,10 @@ def command(
 
     if protocol is None:
         raise _without_protocol(predictions)
+    if details is not None:
+        from mhbench.evaluation.details import check_ending  # noqa: PLC0415
+
+        check_ending(details)
     evaluation = evaluate(
         predictions,
         protocol,
@@ -94,15 +98,16 @@ def command(
             place=place or "",
         ),
     )
+    if out is not None:  # first: what is asked for besides may be wrong
+        from mhbench.shards.files import write_atomically  # noqa: PLC0415
+
+        write_atomically(out, evaluation.result.to_json())
     click.echo(str(evaluation.result))
     for name in tables:
         click.echo(f"\n{breakdown_table(evaluation.result, name)}")
     for line in other_meanings(protocol, evaluation.result.dataset):
         click.echo(line)
     if out is not None:
-        from mhbench.shards.files import write_atomically  # noqa: PLC0415
-
-        write_atomically(out, evaluation.result.to_json())
         click.echo(f"result: {out}")
     if details is not None:
         from mhbench.evaluation.details import write_details  # noqa: PLC0415

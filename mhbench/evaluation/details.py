@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -25,16 +25,21 @@ def write_details(evaluation: Evaluation, path: Path) -> None:
         UsageError: another ending.
         OutputError: the file cannot be written.
     """
-    columns = detail_columns(evaluation)
-    if path.suffix == ".csv":
-        write_atomically(path, _csv(columns))
-    elif path.suffix == ".parquet":
-        write_atomically(path, _parquet(columns))
-    elif path.suffix in {".h5", ".hdf5"}:
-        write_atomically(path, _hdf5(columns))
-    else:
+    check_ending(path)
+    write_atomically(path, _FORMS[path.suffix](detail_columns(evaluation)))
+
+
+def check_ending(path: Path) -> None:
+    """Refuse before the work what could not be written after it.
+
+    Raises:
+        UsageError: the ending is none of a table.
+    """
+    if path.suffix not in _FORMS:
         raise UsageError(
-            f"--details {path} has the ending {path.suffix!r}", expected="one of .csv, .parquet, .h5"
+            f"--details {path} has the ending {path.suffix!r}",
+            expected=f"one of {', '.join(_FORMS)}",
+            action="choose the form by the ending",
         )
 
 
@@ -43,7 +48,9 @@ def detail_columns(evaluation: Evaluation) -> dict[str, npt.NDArray[Any]]:
     records = evaluation.scored.records
     if records is None:
         raise UsageError(
-            f"{evaluation.protocol.name} has no row per person", expected="a protocol that scores 3D poses"
+            f"{evaluation.protocol.name} has no row per person",
+            expected="a protocol that scores 3D poses",
+            action="leave --details out",
         )
     frame_columns = ("id", "sequence", "camera", "index")
     columns: dict[str, npt.NDArray[Any]] = {
@@ -97,3 +104,6 @@ def _hdf5(columns: dict[str, npt.NDArray[Any]]) -> bytes:
             data = np.char.encode(values, "utf-8") if values.dtype.kind == "U" else values
             file.create_dataset(name, data=data, compression="gzip", shuffle=True)
     return buffer.getvalue()
+
+
+_FORMS: Final = {".csv": _csv, ".parquet": _parquet, ".h5": _hdf5, ".hdf5": _hdf5}

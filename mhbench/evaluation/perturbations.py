@@ -102,7 +102,7 @@ def shifted(frames: int) -> Change:
 
     def change(table: PredictionTable) -> PredictionTable | None:
         parts = [frame_key(one).rpartition("/") for one in table.frame_ids.tolist()]
-        if not all(head and index.isdigit() for head, _, index in parts):
+        if not all(head and index.isdecimal() for head, _, index in parts):
             return None  # images without an order
         heads = np.array([head for head, _, _ in parts])
         order = np.lexsort((np.array([int(index) for _, _, index in parts]), heads))

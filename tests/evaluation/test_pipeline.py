@@ -251,6 +251,15 @@ def test_details_have_one_row_per_person(shards, truth, saved, tmp_path):
         assert len(file["mpjpe_abs_mm"]) == truth.person_count
 
 
+def test_a_wrong_wish_costs_no_result(shards, truth, saved, tmp_path, monkeypatch):
+    words = ("evaluate", saved(truth), "--protocol", "generic", "--data", shards, "--bootstrap", 0)
+    assert exit_code(*words, "--out", tmp_path / "kept.json", "--by", "moon") == 2
+    assert read_result(tmp_path / "kept.json").metrics["mpjpe"].value == 0.0
+    monkeypatch.setattr("mhbench.evaluation.pipeline.evaluate", None)  # not even called
+    with pytest.raises(UsageError, match=r"ending '\.txt'"):
+        run(*words, "--details", tmp_path / "details.txt")
+
+
 def test_results_of_other_formats_are_refused(tmp_path):
     path = tmp_path / "result.json"
     path.write_text('{"format": "mhbench-result/9"}')
