@@ -9,8 +9,7 @@ import numpy as np
 
 from mhbench.errors import ManifestError, PredictionError
 from mhbench.scoring.joint_counts import count_joints, loose_points, points_of_people, together
-from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, true_people, truth_skeleton
+from mhbench.scoring.people import plan_of_shard, predicted_people, refuse_other_spaces, true_people
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import Statistic, ratio
@@ -63,25 +62,14 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
             expected=f"loose_joints only: {protocol.name} scores joints before they are made into people",
             action="write every peak as a loose joint and no persons, or choose jta/test",
         )
-    if predictions.space not in protocol.prediction.spaces:
-        raise PredictionError(
-            f"{predictions.source}: $.space is {predictions.space!r}",
-            expected=f"{' or '.join(protocol.prediction.spaces)} for {protocol.name}",
-            action="predict in that space, or choose a protocol that accepts yours",
-        )
+    refuse_other_spaces(predictions, protocol)
 
 
 def score(
     table: FrameTable, predictions: PredictionTable, rows: Ints, protocol: Protocol, choices: Choices
 ) -> Part:
     """Count the joints of the expected frames of one shard."""
-    assert predictions.skeleton is not None  # held by check
-    plan = plan_joints(
-        protocol,
-        truth_skeleton(table, protocol),
-        predictions.skeleton,
-        allow_approximate=choices.allow_approximate,
-    )
+    plan = plan_of_shard(table, predictions, protocol, choices)
     true = true_people(table, protocol, plan)
     given = predicted_people(_with_joints(predictions), rows, plan, choices.min_score)
     loose = loose_points(predictions, rows, plan, choices.min_score)

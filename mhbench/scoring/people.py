@@ -11,6 +11,7 @@ from mhbench.cameras import project
 from mhbench.errors import PredictionError
 from mhbench.frames import JointFlag
 from mhbench.protocols.frame_selection import counted_people
+from mhbench.scoring.joints import plan_joints
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan
+    from mhbench.scoring.scored import Choices
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
@@ -122,6 +124,36 @@ def predicted_people(
 def scores_of(predictions: PredictionTable) -> Floats:
     """(P,) scores of all predicted people, NaN = none."""
     return predictions.persons.get("score", np.full(predictions.person_count, np.nan))
+
+
+def plan_of_shard(
+    table: FrameTable, predictions: PredictionTable, protocol: Protocol, choices: Choices
+) -> JointPlan:
+    """The joints that the people of a shard are scored by (see `plan_joints`).
+
+    The predictions have a skeleton: every kind of scoring that asks for one checks that.
+    """
+    assert predictions.skeleton is not None
+    return plan_joints(
+        protocol,
+        truth_skeleton(table, protocol),
+        predictions.skeleton,
+        allow_approximate=choices.allow_approximate,
+    )
+
+
+def refuse_other_spaces(predictions: PredictionTable, protocol: Protocol) -> None:
+    """Refuse positions in a space that the protocol does not score.
+
+    Raises:
+        PredictionError: with the spaces it does.
+    """
+    if predictions.space not in protocol.prediction.spaces:
+        raise PredictionError(
+            f"{predictions.source}: $.space is {predictions.space!r}",
+            expected=f"{' or '.join(protocol.prediction.spaces)} for {protocol.name}",
+            action="predict in that space, or choose a protocol that accepts yours",
+        )
 
 
 def refuse_unscored(predictions: PredictionTable) -> None:

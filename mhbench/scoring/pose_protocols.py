@@ -11,7 +11,7 @@ from mhbench.errors import PredictionError, UsageError
 from mhbench.protocols.metric_names import error_name
 from mhbench.records import join_records
 from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import truth_skeleton
+from mhbench.scoring.people import plan_of_shard, refuse_other_spaces, truth_skeleton
 from mhbench.scoring.poses import BY_POSITION, score_poses
 from mhbench.scoring.scored import PeopleCounts, Scored
 from mhbench.scoring.statistics import statistic
@@ -53,12 +53,7 @@ def check(predictions: PredictionTable, protocol: Protocol) -> None:
             expected=f"3D joints, which {protocol.name} scores",
             action="write joints3d (and units, space, skeleton in the header)",
         )
-    if predictions.space not in protocol.prediction.spaces:
-        raise PredictionError(
-            f"{predictions.source}: $.space is {predictions.space!r}",
-            expected=f"{' or '.join(protocol.prediction.spaces)} for {protocol.name}",
-            action="predict in that space, or choose a protocol that accepts yours",
-        )
+    refuse_other_spaces(predictions, protocol)
 
 
 def score(
@@ -77,13 +72,7 @@ def score(
         from mhbench.scoring.bodies import joints_of_bodies  # noqa: PLC0415 - few predictions need it
 
         predictions, rows = joints_of_bodies(predictions, rows, protocol, choices.bodies)
-    assert predictions.skeleton is not None  # held by check
-    plan = plan_joints(
-        protocol,
-        truth_skeleton(table, protocol),
-        predictions.skeleton,
-        allow_approximate=choices.allow_approximate,
-    )
+    plan = plan_of_shard(table, predictions, protocol, choices)
     records = score_poses(
         table, predictions, rows, protocol, plan, min_score=choices.min_score, bodies=choices.bodies
     )

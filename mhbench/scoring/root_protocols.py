@@ -11,8 +11,7 @@ from mhbench.errors import ManifestError
 from mhbench.metrics.root_precision import RootMatches, match_roots
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.encounters import root_positions
-from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
+from mhbench.scoring.people import plan_of_shard, predicted_people, refuse_unscored, scores_of, true_people
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import Curve, FrameCounts, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
@@ -61,13 +60,7 @@ def score(
     table: FrameTable, predictions: PredictionTable, rows: Ints, protocol: Protocol, choices: Choices
 ) -> Part:
     """The roots of the expected frames of one shard; predictions without a root are left out."""
-    assert predictions.skeleton is not None  # held by check
-    plan = plan_joints(
-        protocol,
-        truth_skeleton(table, protocol),
-        predictions.skeleton,
-        allow_approximate=choices.allow_approximate,
-    )
+    plan = plan_of_shard(table, predictions, protocol, choices)
     true = true_people(table, protocol, plan)
     given = predicted_people(predictions, rows, plan, choices.min_score)
     predicted = MILLIMETRES * root_positions(given.joints, plan.rows)[:, 0]

@@ -11,8 +11,14 @@ from mhbench.cameras import to_world
 from mhbench.errors import ManifestError, PredictionError
 from mhbench.metrics.pose_precision import THRESHOLDS_MM, PoseMatches, PoseScore, match_poses
 from mhbench.scoring import pose_protocols
-from mhbench.scoring.joints import plan_joints
-from mhbench.scoring.people import predicted_people, refuse_unscored, scores_of, true_people, truth_skeleton
+from mhbench.scoring.people import (
+    plan_of_shard,
+    predicted_people,
+    refuse_unscored,
+    scores_of,
+    true_people,
+    truth_skeleton,
+)
 from mhbench.scoring.poses import frame_columns
 from mhbench.scoring.scored import Curve, PeopleCounts, Scored
 from mhbench.scoring.statistics import Recount
@@ -67,13 +73,7 @@ def score(
     Raises:
         PredictionError: a predicted joint is null: the rule has no place for it.
     """
-    assert predictions.skeleton is not None  # held by check
-    plan = plan_joints(
-        protocol,
-        truth_skeleton(table, protocol),
-        predictions.skeleton,
-        allow_approximate=choices.allow_approximate,
-    )
+    plan = plan_of_shard(table, predictions, protocol, choices)
     true = true_people(table, protocol, plan)
     given = predicted_people(predictions, rows, plan, choices.min_score)
     if not given.scored.all():
