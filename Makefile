@@ -42,10 +42,12 @@ leaderboard: .venv/core
 	$(BIN)/pip install --quiet --upgrade pip
 
 .venv/core: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo "installing mhbench into .venv: a minute or two the first time"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv/bin/pip
+	@echo "installing mhbench with all extras into .venv: some minutes the first time"
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]" --group dev
 	touch .venv/core $@
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from click.testing import CliRunner
+from shown_commands import ROOT, assert_prints, sessions
 
 from mhbench.cli.main import program
 from mhbench.evaluation.results import read_result
 
 
 @pytest.mark.slow
-def test_demo_ends_by_saying_where_to_look(tmp_path):
+def test_demo_ends_by_saying_where_to_look(tmp_path, monkeypatch):
     for _ in range(2):
         done = CliRunner(catch_exceptions=False).invoke(program, ["demo", str(tmp_path / "demo")])
         assert done.exit_code == 0
     assert "Where to look:" in done.output
+    monkeypatch.chdir(tmp_path)
+    ((command, lines),) = (
+        one for one in sessions((ROOT / "README.md").read_text(encoding="utf-8")) if "demo/" in one[0]
+    )
+    audit = CliRunner(catch_exceptions=False).invoke(program, shlex.split(command)[1:])
+    assert_prints(audit.output, lines)
     upper = read_result(tmp_path / "demo" / "report-upper-bound" / "result.json")
     noisy = read_result(tmp_path / "demo" / "report-noisy" / "result.json")
     assert 7.0 < upper.metrics["mpjpe_abs"].value < 13.0

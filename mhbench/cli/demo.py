@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -25,4 +27,7 @@ def command(folder: Path) -> None:
     for name, page in demo.reports.items():
         click.echo(f"  {page}  the page of {name}")
     click.echo(f"  {demo.picture}  one frame: image, skeletons, 3D, heatmaps")
-    click.echo(f"Next: mhbench view {folder / 'shards'} --frame 0 --raw {folder / 'raw'}")
+    here = "" if shutil.which("mhbench") else f"{Path(sys.argv[0]).parent}/"
+    click.echo("Next:")
+    click.echo(f"  {here}mhbench view {folder / 'shards'} --frame 0 --raw {folder / 'raw'}")
+    click.echo(f"  {here}mhbench audit {folder / 'noisy.json'} --data {folder / 'shards'}")

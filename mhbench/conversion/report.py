@@ -135,7 +135,8 @@ class ConversionReport:
     def _next(self) -> list[str]:
         lines = ["run the same command again to try the failed items anew"] if self.failures else []
         if self.index is not None:
-            return [*lines, f"index: {self.index}", f"next: mhbench verify {self.folder}"]
+            lines += [f"index: {self.index}", f"next: mhbench verify {self.folder}"]
+            return [*lines, f"then: mhbench view {self.folder}"]
         if self.results:
             return [*lines, f"no index yet; when all jobs are done: mhbench index {self.folder}"]
         return [*lines, "nothing was converted, so there is no index"]

@@ -13,6 +13,7 @@ import msgspec
 from mhbench.errors import InputError, MissingInputError, UsageError
 
 FORMAT: Final = "mhbench-result/1"
+_LOOK: Final = "`mhbench audit` tries other axes, units and sides, `mhbench view --preds` draws them"
 _LINE: Final = 80  # characters of a terminal
 _ZEROS: Final = re.compile(r"\b0+(?=\d)")
 
@@ -300,6 +301,8 @@ def _without_intervals_of_parts(result: Result) -> list[str]:
 def _remarks(result: Result) -> list[str]:
     counts = result.counts
     lines = [f"joint coverage {100 * result.joint_coverage:.2f} %"]
+    if counts.matched == 0 and counts.gt_persons and counts.predicted_persons:
+        lines = [f"nobody was matched: {_LOOK}"]
     if result.provenance.get("place"):
         lines.append(f"people were placed by {result.provenance['place']} of their own joints2d")
     if counts.persons_without_root:

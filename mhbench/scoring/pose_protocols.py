@@ -96,9 +96,16 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
     """Join the records of all shards and make the measures of the protocol.
 
     Raises:
-        PredictionError: the protocol takes full arrays only and a scored joint is null.
+        PredictionError: the protocol takes full arrays only and a scored joint is null, or people are
+            relative to their root and every frame has several.
     """
     records = join_records([part.records for part in parts])
+    if not len(records.frames["id"]):
+        raise PredictionError(
+            f"{predictions.source}: people are relative to their root, and every frame has several",
+            expected=f"positions by which {protocol.name} can tell people apart, or one person a frame",
+            action="give them in space camera, or joints2d as well, and --place reprojection",
+        )
     _check_nulls(records, predictions, protocol)
     dropped = int((records.matched[:, None] & records.scored & ~records.present).sum())
     of_matched = int((records.matched[:, None] & records.scored).sum())

@@ -77,6 +77,23 @@ def test_ground_truth_scores_perfectly_in_json_and_hdf5(shards, truth, saved):
         assert numbers["f1.person@0.5m"] == 100.0
 
 
+def test_people_without_positions_in_crowds_alone_are_refused_and_not_crashed_on(tmp_path, saved):
+    made = scene(frames=2, people=2, motion="walk", seed=0, cameras=CAMERAS, absences=False)
+    write(made, tmp_path / "raw", sequence=SEQUENCES[0], images=False)
+    convert("panoptic", tmp_path / "raw", tmp_path / "shards", jobs=1, engine="serial")
+    truth = run_ground_truth(tmp_path / "shards")
+    joints = truth.persons["joints3d"]
+    relative = replace(truth, space="root", root="neck", persons={"joints3d": joints - joints[:, :1]})
+    with pytest.raises(PredictionError, match="every frame has several"):
+        evaluate(saved(relative), "panoptic/generic", tmp_path / "shards")
+
+
+def test_where_nobody_is_matched_it_is_said_where_to_look(shards, truth, saved):
+    far = replace(truth, persons={"joints3d": truth.persons["joints3d"] + [0.0, 0.0, 9.0]})
+    result = evaluate(saved(far), "panoptic/generic", shards, EvaluationOptions(bootstrap=0)).result
+    assert "nobody was matched: `mhbench audit`" in str(result)
+
+
 def test_heatmaps_cost_about_a_centimetre_and_nobody(shards, saved):
     numbers = values(evaluate(saved(run_ground_truth_heatmaps(shards)), "panoptic/generic", shards))
     assert 7.0 < numbers["mpjpe_abs"] < 12.0
