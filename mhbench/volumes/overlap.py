@@ -31,8 +31,9 @@ _FIRST_LINES: Final = 800  # through the shafts, before anything is known of wha
 _SLANT: Final = (math.sqrt(5) - 1) / 2  # no face of a body is likely to lie along it, and rows repeat late
 _CLOSER_LOOKS: Final = 3  # for a trifle; most people need none or one
 _MARGIN: Final = 1.3  # more lines than a closer look should need
-_FEW: Final = 16  # hits tell little about where others may be
-_MOST_LINES: Final = 2**18
+_MANY: Final = 50  # hits: what none of them is near is hardly more than a fiftieth of all that is shared
+_MOST_LINES: Final = 2**17
+_MOST_PLACES: Final = 2**22  # of lines, in the rectangle around the shafts
 
 
 class Meeting(NamedTuple):
@@ -104,7 +105,7 @@ def overlap_volume(
         faces_a: (T, 3).
         vertices_b: (W, 3) m.
         faces_b: (U, 3).
-        hits: lines to measure the volume along, at least.
+        hits: lines to measure the volume along, at least, unless it is a trifle.
 
     Raises:
         ShapeError: one is no mesh.
@@ -120,12 +121,12 @@ def shared_volume(meeting: Meeting, hits: int = HITS) -> float:
     """`overlap_volume` of two bodies that meet."""
     fine = math.sqrt(_FIRST_LINES / np.count_nonzero(meeting.shafts.wanted))
     lines, lengths, step = _lengths(meeting, fine)
-    for _ in range(_CLOSER_LOOKS):
+    for looks in range(_CLOSER_LOOKS, 0, -1):
         found = int(np.count_nonzero(lengths))
         if found >= hits:
             break
-        if found:
-            meeting = _narrowed(meeting, lines, lengths, step, 1 + _FEW // found)
+        if found >= _MANY or (found and looks == 1):
+            meeting = _narrowed(meeting, lines, lengths, step)
             fine = math.sqrt(_MARGIN * hits / found)
         else:
             fine *= 4
@@ -133,11 +134,13 @@ def shared_volume(meeting: Meeting, hits: int = HITS) -> float:
     return float(lengths.sum() * step * step)
 
 
-def _narrowed(meeting: Meeting, lines: Lines, lengths: Floats, step: float, reach: int) -> Meeting:
-    """Shafts as narrow as the rows, around the lines that hit something and as far around as the reach."""
+def _narrowed(meeting: Meeting, lines: Lines, lengths: Floats, step: float) -> Meeting:
+    """Shafts as narrow as the rows, around the lines that hit something and their neighbours."""
     shafts = meeting.shafts
     rows, columns = (math.ceil(size * shafts.side / step) for size in shafts.wanted.shape)
     wanted = np.zeros((rows, columns), dtype=np.bool_)
+    # few hits tell little about where others may be
+    reach = 1 + _MANY // int(np.count_nonzero(lengths))
     _mark_around(lines.start, lines.first, lengths, reach, wanted)
     narrow = cropped(shafts._replace(side=step, wanted=wanted))
     return meeting._replace(
@@ -153,13 +156,18 @@ def _lengths(meeting: Meeting, fine: float) -> tuple[Lines, Floats, float]:
     A shaft is so many rows and columns wide; the rows are slanted.
     """
     first, second, _, (axes, corner, side, wanted), first_faces, second_faces = meeting
-    fine = min(fine, math.sqrt(_MOST_LINES / wanted.size))
+    fine = min(fine, math.sqrt(_MOST_PLACES / wanted.size))
+    start, begin = _lines_through(wanted, fine)
+    if start[-1] > _MOST_LINES:
+        fine *= math.sqrt(_MOST_LINES / start[-1])
+        start, begin = _lines_through(wanted, fine)
     step = side / fine
     lines = Lines(
         axes,
         corner + step * np.array([(1 - _SLANT) / 2, 0.5, 0.0]),
         np.array([1 / step, 1 / step, 1.0]),
-        *_lines_through(wanted, fine),
+        start,
+        begin,
         _SLANT,
     )
     crossings = (

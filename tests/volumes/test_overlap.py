@@ -63,6 +63,23 @@ def test_a_small_body_within_a_large_one_is_shared_whole():
     assert volume == pytest.approx(4 / 3 * math.pi * 0.004**3, rel=0.02)
 
 
+def test_two_trifles_far_from_each_other_are_both_found():
+    """Where few lines hit anything, a closer look must not be at the first of two places only."""
+    vertices, faces = sphere(splits=5)
+    turn = rotation(np.random.default_rng(3))
+    apart, two = np.array([0, 9, 0]), np.concatenate([faces, faces + len(vertices)])
+    shifts = [np.array([2 - depth, 0, 0]) for depth in (1e-3, 6e-4)]
+    first = np.concatenate([vertices, vertices + apart])
+    second = np.concatenate([vertices + shifts[0], vertices + shifts[1] + apart])
+    found = overlap_volume(first @ turn.T, two, second @ turn.T, two)
+    one_by_one = [
+        overlap_volume(vertices @ turn.T, faces, (vertices + shift) @ turn.T, faces, hits=5000)
+        for shift in shifts
+    ]
+    assert min(one_by_one) > 0.1 * max(one_by_one)
+    assert found == pytest.approx(sum(one_by_one), rel=0.03)
+
+
 def test_people_of_a_crowd_share_what_dense_lines_say():
     crowd = scene(frames=1, people=8, motion="crowd", seed=4, absences=False)
     meshes, faces = crowd.vertices(0), crowd.body.triangles
