@@ -52,30 +52,32 @@ def _count_crossings(
     start, order = _sort_into_bins(
         (points[:, row] - low_row) * per_row, (points[:, column] - low_column) * per_column, side
     )
+    binned = points[order]
     for m in range(len(faces)):
         i, j, k = faces[m, 0], faces[m, 1], faces[m, 2]
         d0, d1, d2 = vertices[i, depth], vertices[j, depth], vertices[k, depth]
-        if max(d0, d1, d2) < lowest:
+        deepest = max(d0, d1, d2)
+        if deepest < lowest:
             continue
         r0, r1, r2 = vertices[i, row], vertices[j, row], vertices[k, row]
         c0, c1, c2 = vertices[i, column], vertices[j, column], vertices[k, column]
-        least, most = min(c0, c1, c2), max(c0, c1, c2)
-        top, bottom = (min(r0, r1, r2) - low_row) * per_row, (max(r0, r1, r2) - low_row) * per_row
-        left, right = (least - low_column) * per_column, (most - low_column) * per_column
-        if bottom < 0.0 or right < 0.0 or top >= side or left >= side:
+        top, bottom, left, right = min(r0, r1, r2), max(r0, r1, r2), min(c0, c1, c2), max(c0, c1, c2)
+        first_row, last_row = (top - low_row) * per_row, (bottom - low_row) * per_row
+        first, last = (left - low_column) * per_column, (right - low_column) * per_column
+        if last_row < 0.0 or last < 0.0 or first_row >= side or first >= side:
             continue
-        first, last = int(max(left, 0.0)), int(min(right, side - 1.0))
-        for band in range(int(max(top, 0.0)), int(min(bottom, side - 1.0)) + 1):
-            for place in range(start[band * side + first], start[band * side + last + 1]):
-                n = order[place]
-                r, c, d = points[n, row], points[n, column], points[n, depth]
-                if not least <= c <= most or d > max(d0, d1, d2):
+        begin, end = int(max(first, 0.0)), int(min(last, side - 1.0)) + 1
+        for band in range(int(max(first_row, 0.0)), int(min(last_row, side - 1.0)) + 1):
+            for place in range(start[band * side + begin], start[band * side + end]):
+                r, c, d = binned[place, row], binned[place, column], binned[place, depth]
+                # one branch in place of five: nobody can foretell them
+                if not ((top <= r) & (r <= bottom) & (left <= c) & (c <= right) & (d <= deepest)):
                     continue
                 leaves = _leaves(r0, c0, r1, c1, r2, c2, r, c)
                 if leaves != 0 and (
                     d <= min(d0, d1, d2) or d <= _depth_at(r0, c0, d0, r1, c1, d1, r2, c2, d2, r, c)
                 ):
-                    total[n] += leaves
+                    total[order[place]] += leaves
     return total
 
 
