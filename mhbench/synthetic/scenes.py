@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.cameras import Camera
 from mhbench.errors import UsageError
 from mhbench.skeletons import skeleton
 from mhbench.synthetic import figure
+from mhbench.synthetic.camera_rings import camera_ring
 from mhbench.synthetic.limbs import Build
 from mhbench.synthetic.motion import Motion, sit, stand, walk
 from mhbench.synthetic.smpl_body import SHAPES, Body, body, pose, skin
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from mhbench.cameras import Camera
+
     Floats = npt.NDArray[np.float64]
 
-MotionName = Literal["walk", "sit", "stand", "crowd", "mixed"]
-MOTIONS: Final[tuple[str, ...]] = get_args(MotionName)
+MOTIONS: Final = ("walk", "sit", "stand", "crowd", "mixed")
 GENDERS: Final = ("female", "male", "neutral")
+MOST_POSES: Final = 10**6  # people times frames; each takes some kilobytes
+LONGEST_SIDE: Final = 16_384  # px
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,7 @@ def scene(
             expected=f"one of: {', '.join(MOTIONS)}",
             action="check the spelling",
         )
-    if frames < 1 or people < 0 or min(size) < 1:
-        raise UsageError(
-            f"{frames} frames of {people} people in {size[0]}x{size[1]} pixels make no scene",
-            expected="at least one frame and one pixel, and no negative number of people",
-            action="correct the numbers",
-        )
+    _check_numbers(frames, people, size, seed)
     betas, genders = _persons(people, seed)
     builds = _builds(betas)
     plans = _plans(motion, people, seed)
@@ -179,7 +177,7 @@ def scene(
         betas=betas,
         genders=genders,
         present=_presence(frames, people, seed, absences=absences),
-        cameras=_ring(cameras, size, seed),
+        cameras=camera_ring(cameras, size, seed),
         stools=np.array(seats),
     )
 
@@ -259,41 +257,11 @@ def _presence(frames: int, people: int, seed: int, *, absences: bool) -> npt.NDA
     return present
 
 
-def _ring(names: tuple[str, ...], size: tuple[int, int], seed: int) -> dict[str, Camera]:
-    """Cameras in a ring, looking a little beside the middle, each with its own lens and focal length.
-
-    The lens is that of the Panoptic dome's HD cameras, give or take a tenth.
-    """
-    width, height = size
-    rng = np.random.default_rng((seed, 4))
-    turn = rng.uniform(0, 2 * np.pi)
-    cameras = {}
-    for n, name in enumerate(names):
-        angle = turn + 2 * np.pi * n / len(names)
-        # every fourth camera stands among the people: some are behind it, others fill its image
-        distance, above = rng.uniform(3.2, 4.2), rng.uniform(1.0, 2.6)
-        if n % 4 == 3:
-            distance, above = 0.3 * distance, 0.7 * above + 0.4
-        centre = np.array([distance * np.cos(angle), distance * np.sin(angle), above])
-        focal = rng.uniform(0.73, 0.76) * width
-        K = np.array(
-            [
-                [focal, 0.0, (width - 1) / 2 + 0.012 * width * rng.normal()],
-                [0.0, focal * rng.uniform(0.997, 1.003), (height - 1) / 2 + 0.012 * width * rng.normal()],
-                [0.0, 0.0, 1.0],
-            ]
+def _check_numbers(frames: int, people: int, size: tuple[int, int], seed: int) -> None:
+    few = frames >= 1 and 0 <= people <= MOST_POSES // frames
+    if not few or not 1 <= min(size) <= max(size) <= LONGEST_SIDE or seed < 0:
+        raise UsageError(
+            f"{frames} frames of {people} people in {size[0]}x{size[1]} pixels, seed {seed}, make no scene",
+            expected=f"a frame or more, frames times people up to {MOST_POSES:,}, sides to {LONGEST_SIDE:,}",
+            action="correct the numbers; none is negative",
         )
-        lens = np.array([-0.28, 0.17, -0.0003, 0.0005, -0.04, 0, 0, 0]) * rng.uniform(0.9, 1.1, 8)
-        R = _looking(centre, np.array([*rng.uniform(-0.3, 0.3, 2), rng.uniform(0.7, 1.0)]))
-        cameras[name] = Camera(
-            K=K, distortion=lens, lens="opencv", R=R, t=-R @ centre, width=width, height=height
-        )
-    return cameras
-
-
-def _looking(centre: Floats, target: Floats) -> Floats:
-    """World-to-camera rotation of a camera at `centre` that looks at `target` and holds its horizon level."""
-    forward = (target - centre) / np.linalg.norm(target - centre)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right = right / np.linalg.norm(right)
-    return np.stack([right, np.cross(forward, right), forward])

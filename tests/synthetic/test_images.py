@@ -8,8 +8,8 @@ import pytest
 from mhbench.cameras import Camera
 from mhbench.skeletons import skeleton
 from mhbench.synthetic import picture, scene
+from mhbench.synthetic.camera_rings import looking
 from mhbench.synthetic.images import NOBODY
-from mhbench.synthetic.scenes import _looking
 
 SIZE = (480, 270)
 
@@ -23,7 +23,7 @@ def side_by_side(first, second):
     """Two standing people on the line of sight, at `first` and `second` metres from the camera."""
     made = scene(frames=1, people=2, motion="stand", cameras=("a",), size=SIZE, absences=False)
     centre = np.array([0.0, -4.0, 1.0])
-    R = _looking(centre, np.array([0.0, 0.0, 1.0]))
+    R = looking(centre, np.array([0.0, 0.0, 1.0]))
     camera = Camera(
         K=np.array([[300.0, 0, 239.5], [0, 300, 134.5], [0, 0, 1]]), R=R, t=-R @ centre, width=480, height=270
     )

@@ -127,7 +127,19 @@ def test_an_empty_scene_and_a_single_frame_are_scenes():
     assert scene(frames=1, people=2).joints("panoptic_19").shape == (1, 2, 19, 3)
 
 
-@pytest.mark.parametrize("wrong", [{"motion": "fly"}, {"frames": 0}, {"people": -1}, {"size": (0, 5)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"motion": "fly"},
+        {"frames": 0},
+        {"people": -1},
+        {"size": (0, 5)},
+        {"size": (5, 10**8)},
+        {"seed": -1},
+        {"people": 10**8},
+        {"frames": 10**9},
+    ],
+)
 def test_what_makes_no_scene_is_refused(wrong):
     with pytest.raises(UsageError):
         scene(**wrong)
