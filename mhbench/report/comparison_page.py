@@ -59,7 +59,8 @@ def _scatter(first: Result, second: Result) -> PaperFigure | None:
         if by not in SCATTERED:
             continue
         a, b = part_values(first, by, metric), part_values(second, by, metric)
-        rows = [(part_words(by, key), a[key], b[key]) for key in a if key in b]
+        counted = " people" if by == "people" else ""
+        rows = [(part_words(by, key) + counted, a[key], b[key]) for key in a if key in b]
         if len(rows) > 1:
             parts[by] = rows
     unit = first.metrics[metric].unit if metric else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from mhbench.evaluation.comparison import LEVEL
 from mhbench.evaluation.directions import lower_is_better
@@ -96,6 +97,8 @@ def model_scatter(
     words = f"{metric} ({unit})" if unit else metric
     axes.set(xlim=(low, high), ylim=(low, high), xlabel=f"A: {words}", ylabel=f"B: {words}")
     axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, handletextpad=0.2, columnspacing=1.0)
     caption = (
         f"{metric} of every part of the data: A is {models[0]}, B is {models[1]}; {better} the line B is"

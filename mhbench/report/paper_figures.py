@@ -54,6 +54,12 @@ class PaperFigure:
     caption: str
     figure: Figure
 
+    def __post_init__(self) -> None:
+        # laid out once, and not for each of the files it becomes
+        with mpl.rc_context(PAPER):
+            self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
+
     def content(self, kind: Format, *, transparent: bool = False) -> bytes:
         """The figure as a file; the same figure gives the same bytes."""
         buffer = io.BytesIO()

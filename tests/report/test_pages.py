@@ -59,10 +59,16 @@ def folder(tmp_path_factory):
     return folder
 
 
-def evaluated(folder, predictions, protocol, name):
-    out, report = folder / f"{name}-result.json", folder / f"{name}-report"
+def result_of(folder, predictions, protocol, name, *more):
+    out = folder / f"{name}-result.json"
     words = (folder / predictions, "--protocol", protocol, "--data", folder / "shards", "--bootstrap", 200)
-    assert run("evaluate", *words, "--out", out, "--report", report) == 0
+    assert run("evaluate", *words, "--out", out, *more) == 0
+    return out
+
+
+def evaluated(folder, predictions, protocol, name):
+    report = folder / f"{name}-report"
+    result_of(folder, predictions, protocol, name, "--report", report)
     return report
 
 
@@ -73,9 +79,8 @@ def report(folder):
 
 @pytest.fixture(scope="module")
 def comparison(folder, report):
-    assert report.exists()  # its result is A
-    evaluated(folder, "panoptic-b.json", "panoptic/generic", "b")
-    words = (folder / "a-result.json", folder / "b-result.json", "--by", "joint")
+    second = result_of(folder, "panoptic-b.json", "panoptic/generic", "b")
+    words = (report / "result.json", second, "--by", "joint")
     assert run("compare", *words, "--report", folder / "comparison") == 0
     return folder / "comparison"
 
