@@ -138,6 +138,12 @@ def read_header(file: h5py.File, source: str) -> tuple[str | None, Header]:
         PredictionError: an attribute is missing, unknown or of the wrong type.
     """
     values = attributes(file)
+    if values.get("format") != FORMAT:  # first: all else of another format is a fault as well
+        raise PredictionError(
+            f"{source}: attribute format is {values.get('format')!r}",
+            expected=repr(FORMAT),
+            action="give a file of predictions",
+        )
     body_model = values.pop("body_model", None)
     if body_model is not None and body_model not in list(POSE_SIZE):
         raise PredictionError(

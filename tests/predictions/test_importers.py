@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from mhbench.bodies import rotations_of
 from mhbench.cli.main import program
 from mhbench.conversion.pipeline import convert
-from mhbench.errors import InputError, PredictionError, UnsafeInputError
+from mhbench.errors import InputError, MissingInputError, PredictionError, UnsafeInputError
 from mhbench.predictions.importers.challenge import read_challenge_tree
 from mhbench.predictions.importers.humans4d import read_humans4d
 from mhbench.predictions.importers.mmpose import read_mmpose
@@ -115,6 +115,22 @@ def test_damaged_romp_results_are_refused(tmp_path):
         save_romp(path, romp_people(1) | change)
         with pytest.raises(PredictionError, match=words):
             read_romp(tmp_path, "3dpw", KNOWN)
+
+
+@pytest.mark.parametrize("read", [read_romp, read_humans4d, read_mmpose])
+def test_places_without_results(tmp_path, read):
+    with pytest.raises(MissingInputError, match="is not there"):
+        read(tmp_path / "absent", "3dpw", KNOWN)
+    with pytest.raises(PredictionError, match=r"holds no \."):
+        read(tmp_path, "3dpw", KNOWN)
+
+
+def test_one_file_is_enough_where_its_name_is(tmp_path):
+    known = known_frames([("walk/0/1", "frames/walk_0001.jpg")])
+    save_romp(tmp_path / "walk_0001.npz", romp_people(1))
+    assert read_romp(tmp_path / "walk_0001.npz", "3dpw", known).frame_ids.tolist() == ["walk/0/1"]
+    (tmp_path / "walk_0001.json").write_text(json.dumps([instance()]))
+    assert read_mmpose(tmp_path / "walk_0001.json", "3dpw", known).frame_ids.tolist() == ["walk/0/1"]
 
 
 def test_an_image_without_people_may_have_a_file(tmp_path):

@@ -28,7 +28,7 @@ from mhbench.bodies import axis_angles_of
 from mhbench.datasets.raw.files import FILE_LIMIT, read_bytes
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
-from mhbench.predictions.importers.people import Frame, Person, number, numbers, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, number, numbers, result_files, table_of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,19 +48,14 @@ def read_humans4d(path: Path, dataset: str, known: KnownFrames, model: str = "")
     """Read one file, or all .pkl files under a folder.
 
     Raises:
+        MissingInputError: it is not there.
         PredictionError: a file has another layout, or an image belongs to no frame.
         InputError: it is written by joblib, damaged, or holds what the restricted reader refuses.
     """
-    paths = [path] if path.is_file() else sorted(path.rglob("*.pkl"))
-    if not paths:
-        raise PredictionError(
-            f"{path} holds no .pkl",
-            expected="results of 4D-Humans, as plain pickles",
-            action="check the path",
-        )
+    files = result_files(path, ".pkl", "results of 4D-Humans, as plain pickles")
     frames = [
         Frame(known.frame_id(str(image), str(one)), _people(content, f"{one}: {image}"))
-        for one in paths
+        for one, _ in files
         for image, content in _content(one).items()
     ]
     return table_of_frames(

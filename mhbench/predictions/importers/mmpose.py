@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from mhbench.errors import PredictionError
-from mhbench.predictions.importers.people import Frame, Person, numbers, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, numbers, result_files, table_of_frames
 from mhbench.predictions.reading import read_text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ _DECODERS: Final = (msgspec.json.Decoder(list[Instance]), msgspec.json.Decoder(_
 def read_mmpose(
     folder: Path, dataset: str, known: KnownFrames, model: str = "", *, skeleton: str | None = None
 ) -> PredictionTable:
-    """Read the results of a folder; sub-folders tell images of the same name apart.
+    """Read the results of a folder, or of one file; sub-folders tell images of the same name apart.
 
     Args:
         folder: it holds one .json per image.
@@ -64,21 +64,16 @@ def read_mmpose(
         skeleton: of the keypoints; by default that of 17 (COCO) or 14 (CrowdPose) keypoints.
 
     Raises:
+        MissingInputError: it is not there.
         PredictionError: a file has another layout, or belongs to no frame.
         InputError: it cannot be read.
     """
-    paths = sorted(folder.rglob("*.json"))
-    if not paths:
-        raise PredictionError(
-            f"{folder} holds no .json", expected="results of mmpose's inferencer", action="check the path"
-        )
     frames, counts = [], set()
-    for path in paths:
+    for path, image in result_files(folder, ".json", "results of mmpose's inferencer"):
         instances = _instances(path)
         counts |= {len(one.keypoints) for one in instances}
-        image = path.relative_to(folder).with_suffix(".jpg").as_posix()
         people = [_person(one, path) for one in instances]
-        frames.append(Frame(known.frame_id(image, str(path)), people))
+        frames.append(Frame(known.frame_id(f"{image}.jpg", str(path)), people))
     count = next(iter(counts), 0)
     name = skeleton or SKELETONS.get(count)
     if len(counts) > 1 or (counts and name is None):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mhbench.errors import PredictionError
+from mhbench.errors import MissingInputError, PredictionError
 from mhbench.predictions.column_checks import checked
 from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
 
@@ -60,6 +60,28 @@ def number(value: object, where: str) -> float:
             f"{where} is {found}", expected="a finite number", action="run the model again on this image"
         )
     return found
+
+
+def result_files(place: Path, suffix: str, what: str) -> list[tuple[Path, str]]:
+    """The files of results at a place and their names below it, without the suffix; sorted.
+
+    Args:
+        place: a folder, whose sub-folders tell images of the same name apart, or one file.
+        suffix: of the files, with its dot.
+        what: what they are, for messages.
+
+    Raises:
+        MissingInputError: the place is not there.
+        PredictionError: it holds no such file.
+    """
+    if not place.exists():
+        raise MissingInputError(f"{place} is not there", expected=what, action="check the path")
+    if place.is_file():
+        return [(place, place.stem)]
+    paths = sorted(place.rglob(f"*{suffix}"))
+    if not paths:
+        raise PredictionError(f"{place} holds no {suffix}", expected=what, action="check the path")
+    return [(path, path.relative_to(place).with_suffix("").as_posix()) for path in paths]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ import numpy as np
 from mhbench.datasets.raw.files import FILE_LIMIT
 from mhbench.datasets.raw.pickles import decode_pickle
 from mhbench.errors import InputError, PredictionError
-from mhbench.predictions.importers.people import Frame, Person, number, numbers, table_of_frames
+from mhbench.predictions.importers.people import Frame, Person, number, numbers, result_files, table_of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,22 +51,18 @@ _THRESHOLD: Final = re.compile(r"(?:__[A-Za-z0-9]*)?_\d*\.\d+$")  # what BEV app
 
 
 def read_romp(folder: Path, dataset: str, known: KnownFrames, model: str = "") -> PredictionTable:
-    """Read the results of a folder; sub-folders tell images of the same name apart.
+    """Read the results of a folder, or of one file; sub-folders tell images of the same name apart.
 
     Raises:
+        MissingInputError: it is not there.
         PredictionError: a file has another layout, or belongs to no frame.
         InputError: a file is damaged, or holds what the restricted reader refuses.
     """
-    paths = [path for path in sorted(folder.rglob("*.npz")) if path.stem != SUMMARY]
-    if not paths:
-        raise PredictionError(
-            f"{folder} holds no .npz", expected="results of ROMP or BEV", action="check the path"
-        )
-    frames = []
-    for path in paths:
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        image = _THRESHOLD.sub("", name) + ".png"
-        frames.append(Frame(known.frame_id(image, str(path)), _people(_results(path), path)))
+    frames = [
+        Frame(known.frame_id(f"{_THRESHOLD.sub('', name)}.png", str(path)), _people(_results(path), path))
+        for path, name in result_files(folder, ".npz", "results of ROMP or BEV")
+        if path.stem != SUMMARY
+    ]
     return table_of_frames(
         frames, dataset=dataset, skeleton=SKELETON, space="root", root="pelvis", model=model, source=folder
     )

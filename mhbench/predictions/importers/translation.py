@@ -9,7 +9,7 @@ from mhbench.predictions.importers.humans4d import read_humans4d
 from mhbench.predictions.importers.mmpose import read_mmpose
 from mhbench.predictions.importers.naming import KnownFrames, known_frames
 from mhbench.predictions.importers.romp import read_romp
-from mhbench.predictions.writing import write_predictions
+from mhbench.predictions.writing import check_suffix, write_predictions
 from mhbench.shards.reading import open_shards
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def translate(
             expected=f"one of: {', '.join(READERS)}",
             action="check the spelling, or write predictions in our own format",
         )
+    check_suffix(out)
     shards = open_shards(data, dataset=dataset)
     table = READERS[program](source, shards.dataset, _frames(shards), model)
     write_predictions(table, out)
