@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mhbench.cli.options import say
+
 
 @click.command()
 @click.argument("name", required=False)
@@ -18,4 +20,4 @@ def command(name: str | None) -> None:
     """
     from mhbench.conversion.inspection import data_sets_in_words  # noqa: PLC0415 - commands import their work when called
 
-    click.echo(data_sets_in_words(name))
+    say(data_sets_in_words(name))

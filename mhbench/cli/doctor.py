@@ -7,6 +7,7 @@ from typing import Literal
 
 import click
 
+from mhbench.cli.options import say
 from mhbench.errors import UsageError
 from mhbench.places import raw_root
 
@@ -47,5 +48,5 @@ def command(dataset: str | None, raw: Path | None, check: Literal["quick", "full
         click.echo(f"no data set has a raw folder; they are looked for as {raw_root('<dataset>')}")
         return 1
     found = [inspect(name, raw_root(name, raw), check=check) for name in names]
-    click.echo("\n\n".join(map(str, found)))
+    say("\n\n".join(map(str, found)))
     return 0 if all(one.complete for one in found) else 1

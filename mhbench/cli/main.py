@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 import click
 
 from mhbench import __version__
+from mhbench.cli.options import say
 from mhbench.errors import MhbenchError
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells write it
@@ -103,7 +104,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()  # a reader that has gone is noticed here and not at shutdown
         sys.exit(code if isinstance(code, int) else 0)
     except MhbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +15,9 @@ from mhbench.errors import UsageError
 # mhbench.shards.heatmap_forms.FORMS, which would load numpy
 HEATMAP_FORMS = ("peaks", "sparse", "sparse-float16", "dense", "none")
 
+# what stands before the words of a line: columns of a list, or a part of an error
+_LABELS = re.compile(r"\s*(?:expected|to do|error):\s+|\s*(?:\S+\s{2,})+|\s+")
+
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -19,6 +25,31 @@ data_option = click.option(
     show_default="MHBENCH_DATA or shards",
     help="Folder of the shards.",
 )
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print; on a terminal, long lines are folded under the column that their words begin in."""
+    stream = sys.stderr if err else sys.stdout
+    if stream.isatty():
+        columns = shutil.get_terminal_size().columns
+        text = "\n".join(folded(line, columns) for line in text.splitlines())
+    click.echo(text, err=err)
+
+
+def folded(line: str, columns: int) -> str:
+    """A line as lines of so many characters at most, where its words allow it."""
+    if len(line) <= columns:
+        return line
+    import textwrap  # noqa: PLC0415 - seldom needed
+
+    labels = _LABELS.match(line)
+    indent = len(labels[0]) if labels else 2
+    if indent > columns // 2:
+        indent = 2
+    fold = textwrap.TextWrapper(
+        columns, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
+    )
+    return fold.fill(line)
 
 
 def chosen_options(words: tuple[str, ...]) -> dict[str, str]:

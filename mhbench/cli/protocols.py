@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import textwrap
 
 import click
+
+from mhbench.cli.options import say
 
 
 @click.command()
@@ -21,16 +21,14 @@ def command(name: str | None, dataset: str | None) -> None:
     mhbench protocols panoptic/zanfir-loco
     """
     from mhbench.protocols.loading import load_protocol, protocol_names, protocols_of, resolve_protocol  # noqa: PLC0415
-    from mhbench.protocols.words import EVIDENCE, list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
+    from mhbench.protocols.words import list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
 
     if name is not None and (own := protocols_of(name)):
         name, names = None, own
     else:
         names = protocols_of(dataset) if dataset else protocol_names()
     if name is None:
-        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-        click.echo(list_in_words([load_protocol(one) for one in names], columns))
-        click.echo("\nevidence\n" + "\n".join(f"  {words}" for words in EVIDENCE.values()))
+        say(list_in_words([load_protocol(one) for one in names]))
         click.echo("next: mhbench protocols NAME prints every choice of one")
     else:
         from mhbench.protocols.published import published_in_words  # noqa: PLC0415

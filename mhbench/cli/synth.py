@@ -60,6 +60,8 @@ def command(
     """
     from mhbench.synthetic.raw import write_raw  # noqa: PLC0415 - numpy and numba load only when a scene is made
 
+    if images:
+        click.echo("rendering people takes most of the time; --no-images leaves it out", err=True)
     written = write_raw(
         dataset,
         folder,

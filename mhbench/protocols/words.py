@@ -22,16 +22,11 @@ EVIDENCE: Final = {
 }
 
 
-def list_in_words(protocols: Sequence[Protocol], columns: int = 0) -> str:
-    """One line per protocol: name, evidence, what it is; folded into so many columns, 0 = not."""
+def list_in_words(protocols: Sequence[Protocol]) -> str:
+    """One line per protocol: name, evidence, what it is; then what the words of evidence mean."""
     width = max((len(one.name) for one in protocols), default=0)
     lines = [f"{one.name:<{width}}  {one.weakest_evidence:<8}  {one.about}" for one in protocols]
-    if columns:
-        indent = " " * (width + 12)
-        lines = [
-            textwrap.fill(one, columns, subsequent_indent=indent, break_on_hyphens=False) for one in lines
-        ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "evidence", *(f"  {words}" for words in EVIDENCE.values())])
 
 
 def protocol_in_words(protocol: Protocol) -> str:

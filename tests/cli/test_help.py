@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mhbench.cli.main import main, program
+from mhbench.cli.options import folded
 from mhbench.errors import InputError, PredictionError
 from mhbench.evaluation.results import read_result
 from mhbench.predictions.reading import read_predictions
@@ -62,6 +63,22 @@ def test_protocols_of_one_data_set_are_listed_with_what_their_evidence_means(cap
     assert code == 0
     assert {line.split("/")[0] for line in text.splitlines() if "/" in line.split(" ")[0]} == {"mupots"}
     assert "run: gives the numbers of the public evaluator" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("  needs    some files, and others, and then some more that nobody has seen", 11),
+        ("error: words that go on and on until there is no room left for more of them", 7),
+        ("  to do:    check the path, and if it is right, check it once more", 12),
+        ("a plain sentence that is longer than the terminal is wide, as most are", 2),
+    ],
+)
+def test_a_long_line_is_folded_under_its_words(line, column):
+    lines = folded(line, 30).splitlines()
+    assert max(map(len, lines)) <= 30
+    assert all(len(one) - len(one.lstrip()) == column for one in lines[1:])
+    assert " ".join(" ".join(lines).split()) == " ".join(line.split())
 
 
 @pytest.mark.parametrize(
