@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from mhbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +24,9 @@ class EvaluationOptions:
         bootstrap: draws of the intervals; 0 = none.
         jobs: processes that score; the numbers do not depend on it.
         place: `reprojection` puts root-relative people where their joints2d say that they are.
+
+    Raises:
+        UsageError: the least score is NaN.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -30,3 +36,11 @@ class EvaluationOptions:
     bootstrap: int = 1000
     jobs: int = 1
     place: Literal["", "reprojection"] = ""
+
+    def __post_init__(self) -> None:
+        if self.min_score is not None and math.isnan(self.min_score):
+            raise UsageError(
+                "the least score is no number",
+                expected="a number that scores are compared with",
+                action="correct --min-score, or leave it out",
+            )

@@ -140,7 +140,14 @@ def unpacked(resampling: Resampling, metric: str) -> Floats:
     Raises:
         InputError: the result was damaged.
     """
-    return _numbers(resampling.values[metric], metric, resampling.draws)
+    text = resampling.values.get(metric)
+    if text is None:
+        raise InputError(
+            f"the result keeps no draws of {metric}",
+            expected="those of every metric",
+            action="evaluate the predictions again",
+        )
+    return _numbers(text, metric, resampling.draws)
 
 
 def unpacked_part(resampling: Resampling, by: str, key: str, metric: str) -> Floats | None:

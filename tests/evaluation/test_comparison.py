@@ -196,6 +196,8 @@ def test_draws_survive_as_text_and_damage_is_refused():
             unpacked(msgspec.structs.replace(kept, values={"m": damaged}), "m")
     with pytest.raises(InputError):
         unpacked(msgspec.structs.replace(kept, draws=6), "m")
+    with pytest.raises(InputError, match="keeps no draws of pck"):
+        unpacked(kept, "pck")
 
 
 @pytest.mark.parametrize(

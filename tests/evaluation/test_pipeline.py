@@ -268,6 +268,11 @@ def test_details_have_one_row_per_person(shards, truth, saved, tmp_path):
         assert len(file["mpjpe_abs_mm"]) == truth.person_count
 
 
+def test_a_least_score_is_a_number():
+    with pytest.raises(UsageError, match="no number"):
+        EvaluationOptions(min_score=float("nan"))
+
+
 def test_a_wrong_wish_costs_no_result(shards, truth, saved, tmp_path, monkeypatch):
     words = ("evaluate", saved(truth), "--protocol", "generic", "--data", shards, "--bootstrap", 0)
     assert exit_code(*words, "--out", tmp_path / "kept.json", "--by", "moon") == 2
