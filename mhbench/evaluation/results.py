@@ -305,6 +305,7 @@ def _remarks(result: Result) -> list[str]:
         lines = [f"nobody was matched: {_LOOK}"]
     if result.provenance.get("place"):
         lines.append(f"people were placed by {result.provenance['place']} of their own joints2d")
+    lines += _bodies(result.provenance)
     if counts.persons_without_root:
         lines.append(f"{counts.persons_without_root} matched people have no root and no rooted error")
     if counts.frames_outside_protocol:
@@ -317,6 +318,16 @@ def _remarks(result: Result) -> list[str]:
         lines.append("not comparable with other results of this protocol:")
         lines += [f"  - {reason}" for reason in result.comparable.reasons]
     return ["", *(part for line in lines for part in wrapped(line))]
+
+
+def _bodies(told: Mapping[str, Any]) -> list[str]:
+    """What a count of collisions rests on: without it the count says nothing."""
+    without = told.get("people_without_mesh")
+    if "collision_people" not in told:
+        return [] if without is None else [f"{without} people have no body: collisions are not defined"]
+    among = f"collisions among {told['collision_people']} bodies of {told['collisions_among']}"
+    pairs = f"{told['collision_candidate_pairs']} pairs of boxes meet"
+    return [f"{among}, {pairs}; {without} people have no whole body"]
 
 
 def wrapped(line: str) -> list[str]:

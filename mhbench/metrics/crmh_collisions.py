@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 GRID: Final = 64
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def coded_volumes(
     people: Floats, faces: Integers, *, current: bool, grid: int = GRID
 ) -> dict[tuple[int, int], float]:
     """Volume of every pair that has one, in cubic metres, in float32 as coded.
+
+    Other than in the code, open meshes are closed, and bodies with no or no finite size in float32 hold
+    nothing.
 
     Args:
         people: (P, V, 3) m, finite, translation included.
@@ -49,8 +53,9 @@ def coded_volumes(
         kept = np.flatnonzero(meet.all(axis=1))
     centre = (low + high) / np.float32(2)
     scale = np.float32(FIELD_MARGIN / 2) * (high - low).max(axis=1)
+    sized = (scale > 0) & np.isfinite(scale) & np.isfinite(centre).all(axis=1)
     cells: dict[int, Integers] = {}
-    for person in kept.tolist() if len(kept) > 1 else []:
+    for person in kept[sized[kept]].tolist() if len(kept) > 1 else []:
         unit = (vertices[person] - centre[person]) / scale[person]
         cells[person] = odd_cells(closed(Mesh(unit.astype(np.float64), faces)), grid)
     volumes = {}

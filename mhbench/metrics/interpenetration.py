@@ -73,7 +73,8 @@ def collisions(
     Args:
         vertices: (P, V, 3) m, all people in one frame of reference. A person with a coordinate that is not
             finite is left out and counted.
-        faces: (T, 3), the same for all; open meshes are allowed.
+        faces: (T, 3), the same for all. An open mesh is closed by a fan over each hole, to which no depth is
+            measured.
         mode: "exact"; or "crmh-torch11" or "crmh-now", the volume as CRMH's code computes it under the torch
             of its release or under a current one ("crmh" is the former).
         strict: in mode "exact", bodies whose surfaces cross without a vertex inside collide too.

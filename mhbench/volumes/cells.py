@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CELLS: Final = 192  # at most, along the longest side of a body; grown people then have cells of one size
 _LEAST_EXTENT: Final = 1e-9  # metres, and share of the distance: of a body that is a point
+_LARGEST: Final = 2**62  # ratio of the sides of two lattices: it has to be an int64
 _WORD: Final = 64
 _NONE: Final = np.uint64(0)
 _ONE: Final = np.uint64(1)
@@ -93,7 +94,7 @@ def corners_in(cells: Cells, vertices: Floats, faces: Integers) -> Integers:
 
 def _refined(coarse: Cells, fine: Cells) -> Cells:
     """What is taken of a coarser lattice, cell by cell of a finer one: of bodies of very different size."""
-    ratio = round(coarse.side / fine.side)
+    ratio = min(round(coarse.side / fine.side), _LARGEST)
     taken = np.pad(_unpacked(coarse.words), 1)
     rows, columns, length = fine.words.shape
     x, y, z = (

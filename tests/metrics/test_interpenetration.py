@@ -263,6 +263,21 @@ def test_flat_and_shrunken_bodies_collide_with_nobody():
     assert found.vertices[0].sum() == 0
 
 
+@pytest.mark.parametrize("mode", ["exact", *MODES])
+@pytest.mark.parametrize(
+    ("scale", "place"), [(0, 0), (1e-30, 0), (1e30, 0), (2e38, 0), (1, 1e12)],
+    ids=["a point", "a mote", "a galaxy", "beyond float32", "far away"],
+)  # fmt: skip
+def test_bodies_of_any_size_and_place(mode, scale, place):
+    """One of these beside a usual one: nothing is lost, nothing overflows, nobody waits for ever."""
+    vertices, faces = sphere(splits=3)
+    found = collisions(np.stack([vertices + place, scale * vertices + place]), faces, mode=mode)
+    assert found.people == 2
+    assert np.isfinite(found.overlap_litres)
+    if mode == "exact" and scale > 1 and place == 0:
+        assert found.overlap_litres == pytest.approx(1000 * 4.189, rel=0.03)
+
+
 def test_bodies_inside_out_are_read_as_they_are_meant():
     vertices, faces = sphere(splits=3)
     people = np.stack([vertices, vertices + [0.5, 0, 0]])

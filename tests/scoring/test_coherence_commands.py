@@ -137,7 +137,7 @@ def test_collisions_among_matched_people_only(mupots, tmp_path):
 
 
 def anywhere(tmp_path, vertices=None, *, options=(), **columns):
-    """The metrics of one frame of bodies, by the command."""
+    """The metrics of one frame of bodies, by the command; what it printed is in `printed.txt`."""
     if vertices is not None:
         columns["vertices"] = np.float32(vertices)
     people = len(next(iter(columns.values())))
@@ -152,7 +152,7 @@ def anywhere(tmp_path, vertices=None, *, options=(), **columns):
     )
     write_predictions(table, tmp_path / "preds.h5")
     words = ["evaluate", tmp_path / "preds.h5", "--protocol", "any/collisions", "--out", tmp_path / "r.json"]
-    command(*words, *options)
+    (tmp_path / "printed.txt").write_text(command(*words, *options))
     result = json.loads((tmp_path / "r.json").read_text())
     values = {name: one["value"] for name, one in result["metrics"].items()}
     return values, result["provenance"]
@@ -169,6 +169,9 @@ def test_vertices_that_are_not_numbers(tmp_path):
     values, provenance = anywhere(tmp_path, people)
     assert values["collisions.pairs"] == 1
     assert (provenance["collision_people"], provenance["people_without_mesh"]) == ("2", "1")
+    printed = " ".join((tmp_path / "printed.txt").read_text().split())
+    assert "collisions among 2 bodies of everybody, 1 pairs of boxes meet" in printed
+    assert "1 people have no whole body" in printed
     people[1, 100] = np.nan
     with pytest.raises(PredictionError, match=r"persons\[1\].vertices has a null and a number"):
         anywhere(tmp_path, people)
@@ -201,6 +204,9 @@ def test_triangles_without_area(tmp_path):
     values, _ = anywhere(tmp_path, np.stack([whole, flat, point]))
     assert values["collisions.litres"] == pytest.approx(0, abs=1e-3)
     assert np.isfinite(values["collisions.penetration_mm"])
+    # as CRMH's code has it, who has no size holds nothing
+    coded = anywhere(tmp_path, np.stack([whole, point]), options=["--option", "collision_mode=crmh-now"])
+    assert coded[0]["collisions.litres"] == 0
 
 
 def test_open_meshes(tmp_path, monkeypatch):
