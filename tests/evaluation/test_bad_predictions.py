@@ -122,7 +122,7 @@ def rooted(document):
         (same_key("track"), "panoptic/generic", r"predictions\[0\]\.persons\[1\]\.track is 7"),
         (not_a_number, "panoptic/generic", r"persons\[\d\]\.score is NaN"),
         (scaled(1000.0), "panoptic/generic", r"declared as m, half of the people are larger than 1,\d\d\d m"),
-        (scaled(1e-3), "panoptic/generic", r"half of the people are larger than 0\.00\d+ m"),
+        (scaled(1e-3), "panoptic/generic", r"half of the people are smaller than 0\.00\d+ m"),
         (fewer_joints, "panoptic/zanfir-loco", "cannot give the joints of panoptic/zanfir-loco: nose"),
         (rooted, "panoptic/zanfir-loco", r"\$\.space is 'root'"),
         (as_it_is, "jta/test", r"\$\.dataset is 'panoptic'"),
