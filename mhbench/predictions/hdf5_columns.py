@@ -29,7 +29,7 @@ def column(file: h5py.File, path: str, source: str) -> h5py.Dataset:
 
     Raises:
         UnsafeInputError: it lies in another file.
-        PredictionError: it is not there, is a group, or declares what was never stored.
+        PredictionError: it is not there, is a group, is of a strange type, or declares what was never stored.
     """
     if path not in file:
         raise PredictionError(f"{source}: /{path} is missing", expected="a column", action=_SEE)
@@ -46,6 +46,7 @@ def column(file: h5py.File, path: str, source: str) -> h5py.Dataset:
         )
     if not isinstance(found, h5py.Dataset):
         raise PredictionError(f"{source}: /{path} is a group", expected="a column", action=_SEE)
+    _check_type(found, f"{source}: /{path}")
     stored = found.id.get_storage_size()
     if found.nbytes > _SURE_BYTES and found.nbytes > _RATIO * stored:
         raise PredictionError(
@@ -74,8 +75,28 @@ def texts(file: h5py.File, path: str, source: str) -> npt.NDArray[np.str_]:
 
 
 def attributes(file: h5py.File) -> dict[str, Any]:
-    """The attributes of a file, each a text, a list of texts, or a number."""
-    return {name: _attribute(file.attrs[name]) for name in file.attrs}
+    """The attributes of a file, each a text, a list of texts, or a number.
+
+    Raises:
+        PredictionError: one is of a type that NumPy does not know.
+    """
+    try:
+        return {name: _attribute(file.attrs[name]) for name in file.attrs}
+    except (TypeError, ValueError) as error:  # h5py cannot translate the type, or the text is no UTF-8
+        raise PredictionError(
+            f"{file.filename}: an attribute cannot be read: {error}",
+            expected="texts and numbers",
+            action=_SEE,
+        ) from error
+
+
+def _check_type(found: h5py.Dataset, where: str) -> None:
+    try:
+        _ = found.dtype
+    except (TypeError, ValueError) as error:  # h5py cannot translate it
+        raise PredictionError(
+            f"{where} cannot be read: {error}", expected="numbers or texts", action=_SEE
+        ) from error
 
 
 def _attribute(value: Any) -> Any:
