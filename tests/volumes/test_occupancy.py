@@ -24,6 +24,8 @@ from mhbench.volumes import (
     voxelize,
     winding_numbers,
 )
+from mhbench.volumes.meshes import Mesh
+from mhbench.volumes.occupancy import Box, touched
 
 
 def joined(*meshes):
@@ -75,9 +77,37 @@ def test_conservative_voxels_hold_every_point_of_the_surface_and_the_inside(seed
     points = np.concatenate([vertices, surface])
     cells = np.clip(np.floor((points - cube.corner) / cube.side * 16), 0, 15).astype(int)
     assert volume[tuple(cells.T)].all()
-    # and nothing that is further away than the diagonal of a cell
+    # and nothing that is further away than two diagonals of a cell from one whose centre is inside
     distance = scipy.ndimage.distance_transform_edt(~centred)
     assert distance[volume].max() <= 2 * math.sqrt(3)
+
+
+def clipped(triangle, low, high):
+    """The corners of what is left of a triangle in a box (Sutherland and Hodgman)."""
+    polygon = list(triangle)
+    for axis, sign, limit in [
+        (axis, sign, limit) for axis in range(3) for sign, limit in ((1, low), (-1, high))
+    ]:
+        kept = []
+        for here, after in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+            a, b = (sign * (point[axis] - limit[axis]) for point in (here, after))
+            if a >= 0:
+                kept.append(here)
+            if (a >= 0) != (b >= 0):
+                kept.append(here + a / (a - b) * (after - here))
+        polygon = kept
+    return polygon
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.5, 2.0]))
+@settings(max_examples=10)
+def test_cells_are_touched_where_a_clipped_triangle_is_left_and_nowhere_else(seed, size):
+    random = np.random.default_rng(seed)
+    vertices = random.uniform(-0.2, 1.2, (1, 3)) + size * random.normal(size=(3, 3))
+    found = touched(Mesh(vertices, np.array([[0, 1, 2]])), Box(np.zeros(3), 1.0), 5)
+    for cell in np.ndindex(5, 5, 5):
+        low = np.array(cell) / 5
+        assert found[cell] == bool(clipped(vertices, low, low + 1 / 5)), cell
 
 
 def test_overlaps_of_a_body_with_itself_stay_inside():
@@ -163,6 +193,9 @@ def test_bits_round_trip(seed, shape):
     bits = pack(volumes)
     assert bits.shape[1] % 8 == 0
     assert np.array_equal(unpack(bits, shape[1:]), volumes)
+    voxels = math.prod(shape[1:])
+    assert np.array_equal(bits[:, : -(-voxels // 8)], np.packbits(volumes.reshape(-1, voxels), axis=1))
+    assert not bits[:, -(-voxels // 8) :].any()
 
 
 def test_bits_of_another_shape_are_refused():
