@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 SUMS: Final = ("frames", "pairs", "vertices", "depth_mm", "litres")
 """Columns of `FrameCollisions.sums`."""
-_MODELS: Final[tuple[Gender, ...]] = ("neutral", "female", "male")  # all have the same faces
+# All have the same faces. The last is the one that is missed.
+_MODELS: Final[tuple[Gender, ...]] = ("male", "female", "neutral")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
