@@ -159,12 +159,12 @@ def inspect(name: str, raw: Path, *, check: Check = "quick") -> Inspection:
         folder = Finding(part="raw folder", present=False, detail=f"there is no folder {raw}")
         return _inspection(manifest, raw, [folder], [], f"there is no folder {raw}", check)
     try:
-        with told_if_unreadable(raw):
+        with told_if_unreadable(raw, name):
             findings = source.inventory(raw)
     except InputError as error:
         findings = [Finding(part="inventory", present=False, detail=error.what)]
     try:
-        with told_if_unreadable(raw):
+        with told_if_unreadable(raw, name):
             items = source.items(raw, Selection())
     except MhbenchError as error:
         return _inspection(manifest, raw, findings, [], f"{error.what} ({error.action})", check)

@@ -89,7 +89,7 @@ def convert(
     chosen = Selection() if selection is None else selection
     source, manifest = dataset(name), dataset_manifest(name)
     exclusion_manifests(chosen.exclusions, name)  # a wrong name is one error, and not one of every item
-    with told_if_unreadable(raw):
+    with told_if_unreadable(raw, name):
         items = _items(source.items(raw, chosen))
     recipe = Recipe(
         shard_format=layout.FORMAT,

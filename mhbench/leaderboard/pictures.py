@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from mhbench.errors import InputError, UsageError
 from mhbench.evaluation.results import read_result
@@ -12,6 +12,8 @@ from mhbench.leaderboard.entries import Picture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from PIL import Image
 
     from mhbench.evaluation.results import Result
 
@@ -79,10 +81,22 @@ def _small_png(path: Path) -> bytes:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > _LARGEST_PIXELS:
                 raise InputError(f"{path} has {image.width} x {image.height} pixels", expected="a drawing")
-            # the rule that keeps thin coloured lines, which are few pixels, in their colours
-            small = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+            small = _few_colours(image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise InputError(f"{path}: {error}", expected="a PNG that a report wrote") from error
     buffer = io.BytesIO()
     small.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _few_colours(image: Image.Image) -> Image.Image:
+    """The frequent colours as they are; the others by the rule that keeps thin lines, of few pixels."""
+    from PIL import Image  # noqa: PLC0415 - only where pictures are added
+
+    half = COLOURS // 2
+    counted = sorted(image.getcolors(image.width * image.height) or [], reverse=True)
+    frequent = [number for _, colour in counted[:half] for number in cast("tuple[int, int, int]", colour)]
+    rest = image.quantize(half, Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*frequent, *rest[: 3 * half]])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -106,7 +106,8 @@ def legend_entries(*, hidden: bool, predicted: bool, loose: bool) -> list[Line2D
 def write_names(axes: Axes, names: Sequence[Name]) -> None:
     """Write names above their places, each moved up until it meets no other.
 
-    The axes must have their final place and limits. A name whose place is outside them is left out.
+    The axes must have their final place and limits. A name whose place is outside them is left out, as is one
+    that finds no room below their top.
     """
     if axes.figure is None or not names:
         return
@@ -127,6 +128,8 @@ def write_names(axes: Axes, names: Sequence[Name]) -> None:
             if left < x + half and x - half < right and bottom < low + _LINE and low < top
         ]:
             low = max(meets)
+        if low + _LINE > box[3] + 0.5:
+            continue
         taken.append((x - half, low, x + half, low + _LINE))
         axes.annotate(
             text,

@@ -11,6 +11,8 @@ from mhbench.cli.options import folded
 from mhbench.errors import InputError, PredictionError
 from mhbench.evaluation.results import read_result
 from mhbench.predictions.reading import read_predictions
+from mhbench.synthetic.raw.panoptic import write
+from mhbench.synthetic.scenes import scene
 
 
 def commands(command, name="mhbench", parent=None):
@@ -105,3 +107,10 @@ def test_predictions_are_no_result(tmp_path):
     with pytest.raises(InputError, match="holds predictions, not the result") as caught:
         read_result(tmp_path / "p.json")
     assert "mhbench evaluate" in caught.value.action
+
+
+def test_the_folder_above_a_raw_root_is_told_which_one_may_be_meant(capsys, tmp_path):
+    write(scene(frames=1, people=1, cameras=("00_16",)), tmp_path / "panoptic", images=False)
+    code, text = said(capsys, "convert", "panoptic", "--raw", tmp_path, "--out", tmp_path / "shards")
+    assert code == 2
+    assert f"--raw {tmp_path / 'panoptic'}" in " ".join(text.split())

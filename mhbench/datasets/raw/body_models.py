@@ -164,5 +164,6 @@ def _missing(what: str, gender: Gender | None) -> MissingInputError:
     return MissingInputError(
         what,
         expected=names,
-        action="register and download it at https://smpl.is.tue.mpg.de; its licence forbids to ship it",
+        action="register and download it at https://smpl.is.tue.mpg.de (its licence forbids to ship it),"
+        " and put it into bodies, or into the folder that MHBENCH_BODIES names",
     )

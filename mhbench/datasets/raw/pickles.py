@@ -72,7 +72,8 @@ def decode_pickle(content: bytes, where: str, *, keys: Collection[str] | None = 
     except RecursionError as error:
         raise damaged(where, "it is nested too deeply") from error
     except Exception as error:  # a hostile stream can raise anything
-        raise damaged(where, f"{type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}" if str(error) else "it ends too early"
+        raise damaged(where, reason) from error
 
 
 def _only(tree: object, keys: Collection[str], where: str) -> dict[str, object]:
