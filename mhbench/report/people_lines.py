@@ -28,6 +28,7 @@ _LEFT: Final = 0.55  # brightness of the left side of a body
 _CASING: Final = (1.0, 1.0, 1.0, 0.6)  # around lines, so that they are seen on any photograph
 _DASHED: Final = (0, (3.5, 1.5))
 _DOTTED: Final = (0, (1.0, 1.0))
+_SMALL: Final = 50.0  # points on paper, of a person whose lines are as thick as any
 _LETTER: Final = 5.2  # points, of a name
 _LINE: Final = 12.0  # points
 
@@ -58,7 +59,7 @@ def draw_person(
     """Draw the limbs and joints of one person.
 
     Args:
-        axes: where.
+        axes: of their final place and limits: people who are small on paper get thin lines.
         points: (J, 2) in the units of the axes; NaN is not drawn.
         skeleton_name: of the joints.
         paint: its colour.
@@ -68,20 +69,31 @@ def draw_person(
     segments, left = _limbs(points, skeleton_name)
     dark = np.array(to_rgb(paint)) * _LEFT
     colours = np.where(left[:, None], dark, to_rgb(paint))
-    _lines(axes, segments, [_CASING], 3.0, order)
-    _lines(axes, segments, colours, 1.8, order)
+    weight = _weight(axes, points)
+    _lines(axes, segments, [_CASING], 3.0 * weight, order)
+    _lines(axes, segments, colours, 1.8 * weight, order)
     known = np.isfinite(points).all(axis=1)
     seen = known if hidden is None else known & ~hidden
     for some, fill in ((seen, paint), (known & ~seen, "white")):
-        axes.plot(*points[some].T, "o", ms=3.2, color=paint, mfc=fill, mew=0.8, zorder=order, ls="none")
+        axes.plot(
+            *points[some].T,
+            "o",
+            ms=3.2 * weight,
+            color=paint,
+            mfc=fill,
+            mew=0.8 * weight,
+            zorder=order,
+            ls="none",
+        )
 
 
 def draw_prediction(axes: Axes, points: Floats, skeleton_name: str, *, order: float = 50.0) -> None:
     """Draw the limbs of one predicted person; arguments as in `draw_person`."""
     segments, left = _limbs(points, skeleton_name)
-    _lines(axes, segments, [_CASING], 2.2, order)
+    weight = _weight(axes, points)
+    _lines(axes, segments, [_CASING], 2.2 * weight, order)
     for some, dashes in ((~left, _DASHED), (left, _DOTTED)):
-        _lines(axes, segments[some], [INK], 1.5, order, linestyles=[dashes])
+        _lines(axes, segments[some], [INK], 1.5 * weight, order, linestyles=[dashes])
 
 
 def draw_loose(axes: Axes, points: Floats) -> None:
@@ -152,6 +164,15 @@ def highest(points: Floats) -> tuple[float, float] | None:
         return None
     x, y = known[np.argmin(known[:, 1])]
     return float(x), float(y)
+
+
+def _weight(axes: Axes, points: Floats) -> float:
+    """1 for lines of a person of some size on paper, less for one who would be but a blot."""
+    known = points[np.isfinite(points).all(axis=1)]
+    if not len(known):
+        return 1.0
+    size = np.ptp(axes.transData.transform(known), axis=0).max() * 72.0 / axes.figure.dpi
+    return float(np.clip(size / _SMALL, 0.3, 1.0))
 
 
 def _limbs(points: Floats, skeleton_name: str) -> tuple[Floats, Flags]:

@@ -25,6 +25,7 @@ _AZIMUTH: Final = np.radians(30.0)
 _ELEVATION: Final = np.radians(18.0)
 _STEPS: Final = (0.5, 1.0, 2.0, 5.0)  # and ten times as much, and so on
 _MOST_SQUARES: Final = 4
+_TALLEST: Final = 2.0  # metres of the measure beside people
 _MARGIN_M: Final = 0.35
 _EMPTY: Final = np.array([[-1.0, 0.0, 2.0], [1.0, 0.0, 4.0]])  # what is shown where nobody is
 
@@ -41,6 +42,11 @@ def draw_space(axes: Axes, bodies: Sequence[Body], skeleton_name: str, overlay: 
     """In parallel projection, metres as long along x as along z and upwards, over squares of a known size."""
     points = _points(bodies, overlay)
     floor = _draw_floor(axes, points)
+    shown = _turned(np.concatenate([points, floor]))
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    size = high - low
+    low, high = _filling(low - size * (0.06, 0.18), high + size * (0.1, 0.06), axes)
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     depths = [_away(body.joints) for body in bodies]
     for rank, number in enumerate(np.argsort(depths)[::-1].tolist()):
         draw_person(axes, _turned(bodies[number].joints), skeleton_name, bodies[number].paint, order=2 + rank)
@@ -48,11 +54,6 @@ def draw_space(axes: Axes, bodies: Sequence[Body], skeleton_name: str, overlay: 
         for joints in overlay.joints3d:
             draw_prediction(axes, _turned(joints), str(overlay.skeleton))
         draw_loose(axes, _turned(overlay.loose3d))
-    shown = _turned(np.concatenate([points, floor]))
-    low, high = shown.min(axis=0), shown.max(axis=0)
-    size = high - low
-    low, high = _filling(low - size * (0.06, 0.18), high + size * (0.1, 0.06), axes)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.set_axis_off()
     axes.set_title("3D, camera frame")
 
@@ -73,15 +74,15 @@ def draw_above(
         overlay: the predicted people.
         lens: K and the width of the image; None where they are not known.
     """
+    points = _points(bodies, overlay)[:, [0, 2]]
+    low, high = _filling(points.min(axis=0) - _MARGIN_M, points.max(axis=0) + _MARGIN_M, axes)
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     for body in bodies:
         draw_person(axes, body.joints[:, [0, 2]], skeleton_name, body.paint)
     if overlay is not None:
         for joints in overlay.joints3d:
             draw_prediction(axes, joints[:, [0, 2]], str(overlay.skeleton))
         draw_loose(axes, overlay.loose3d[:, [0, 2]])
-    points = _points(bodies, overlay)[:, [0, 2]]
-    low, high = _filling(points.min(axis=0) - _MARGIN_M, points.max(axis=0) + _MARGIN_M, axes)
-    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     if lens is not None:
         K, width = lens
         for edge in (-K[0, 2], width - K[0, 2]):
@@ -92,7 +93,9 @@ def draw_above(
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     places = [(body, highest(body.joints[:, [0, 2]] * (1, -1))) for body in bodies]
-    write_names(axes, [Name(body.name, (at[0], -at[1]), body.paint) for body, at in places if at is not None])
+    # without paper under it: a name that was moved may stand on another person
+    known = [(body, at) for body, at in places if at is not None]
+    write_names(axes, [Name(body.name, (x, -y), body.paint, fill="none") for body, (x, y) in known])
 
 
 def _points(bodies: Sequence[Body], overlay: Overlay | None) -> Floats:
@@ -122,7 +125,7 @@ def _away(joints: Floats) -> float:
 
 
 def _draw_floor(axes: Axes, points: Floats) -> Floats:
-    """Squares under the lowest joint with their metres, and an upright metre; (4, 3) the corners."""
+    """Squares under the lowest joint with their metres, and an upright measure; (5, 3) their corners."""
     (low_x, _, low_z), (high_x, floor, high_z) = points.min(axis=0), points.max(axis=0)
     step = _step(max(high_x - low_x, high_z - low_z))
     xs = np.arange(np.floor(low_x / step), np.ceil(high_x / step) + 0.5) * step
@@ -139,9 +142,10 @@ def _draw_floor(axes: Axes, points: Floats) -> Floats:
         _tick(axes, (xs[-1], floor, z), _number(z), (4, -3), "left")
     _tick(axes, (xs.mean(), floor, zs[0]), "x right (m)", (-14, -16), "center")
     _tick(axes, (xs[-1], floor, zs.mean()), "z away (m)", (24, -12), "left")
-    upright = np.array([(xs[0], floor, zs[0]), (xs[0], floor - step, zs[0])])
+    tall = min(step, _TALLEST)
+    upright = np.array([(xs[0], floor, zs[0]), (xs[0], floor - tall, zs[0])])
     axes.plot(*_turned(upright).T, "-_", color=QUIET, lw=0.9, ms=6)
-    _tick(axes, (xs[0], floor - step, zs[0]), f"{step:g} m up", (0, 12), "center")
+    _tick(axes, (xs[0], floor - tall, zs[0]), f"{tall:g} m up", (0, 12), "center")
     corners = [(x, floor, z) for x in xs[[0, -1]] for z in zs[[0, -1]]]
     return np.array([*corners, upright[1]])
 
