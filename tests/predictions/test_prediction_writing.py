@@ -219,6 +219,17 @@ def spoil(path, place):
     return edit
 
 
+def strange_column(file):
+    """A date of HDF5, which NumPy does not know."""
+    del file["persons/score"]
+    h5py.h5d.create(file["persons"].id, b"score", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((4,)))
+
+
+def strange_attribute(file):
+    del file.attrs["model"]
+    h5py.h5a.create(file.id, b"model", h5py.h5t.UNIX_D32LE, h5py.h5s.create(h5py.h5s.SCALAR))
+
+
 def bomb(file):
     del file["frames/id"]
     file.create_dataset("frames/id", (10**12,), "S8", chunks=(1024,))
@@ -248,6 +259,8 @@ def bomb(file):
         (lambda file: file.attrs.__setitem__("skeleton", "coco_17"), ["has 15 entries", "17, as coco_17"]),
         (lambda file: file.attrs.__setitem__("colour", "red"), ["colour is no key"]),
         (lambda file: file.attrs.__setitem__("format", "other"), ["attribute format is 'other'"]),
+        (strange_column, ["/persons/score cannot be read", "numbers or texts"]),
+        (strange_attribute, ["an attribute cannot be read", "texts and numbers"]),
         (bomb, ["/frames/id declares 8000000000000 bytes and stores 0"]),
     ],
 )
