@@ -6,16 +6,22 @@ an image, `joints3d`, `joints2d`, `joint_flags` and `track` of a person, `datase
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import numpy as np
 
 from mhbench.cameras import Lens  # noqa: TC001 - msgspec resolves the field types at run time
-from mhbench.datasets.raw.coco_people import FLAGS, ImagePeople, image_people
-from mhbench.datasets.raw.json_files import Integer, Pixel, Size, read_json
+from mhbench.datasets.raw.coco_people import (
+    ImagePeople,
+    PersonRecord,
+    PersonRows,
+    annotation_path,
+    image_people,
+    or_nan,
+)
+from mhbench.datasets.raw.json_files import Integer, Pixel, Size, decode_json, read_json
 from mhbench.errors import InputError, UsageError
 from mhbench.frames import JointFlag
 from mhbench.skeletons import canonical, skeleton, skeleton_names
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
     Columns = dict[str, npt.NDArray[Any]]
 
 Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_OF_JOINTS: Final = ("joints3d", "joints2d", "joint_flags")
 Count = Annotated[int, msgspec.Meta(ge=0, le=10**6)]
 Metre = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Pair = tuple[Pixel | None, Pixel | None]
@@ -54,15 +61,9 @@ class _Image(msgspec.Struct):
     crowd_index: float | None = msgspec.field(default=None, name="crowdIndex")
 
 
-class _Person(msgspec.Struct):
-    id: Integer
-    image_id: Integer
+class _Person(PersonRecord, kw_only=True):
     category_id: int
-    keypoints: list[Pixel]
-    bbox: tuple[Pixel, Pixel, Pixel, Pixel]
     num_keypoints: Count | None = None
-    iscrowd: Literal[0, 1] = 0
-    area: float | None = None
     track: Integer | None = None
     joints3d: list[Triple] | None = None
     joints2d: list[Pair] | None = None
@@ -76,7 +77,7 @@ class _Info(msgspec.Struct):
 
 class _File(msgspec.Struct):
     images: list[_Image]
-    annotations: list[_Person]
+    annotations: list[msgspec.Raw]  # see PersonRows
     categories: list[_Category]
     info: _Info = msgspec.field(default_factory=_Info)
 
@@ -115,41 +116,26 @@ def read_coco(path: Path) -> CocoContent:
     """
     content = read_json(path, _File)
     category, name = _person_category(path, content.categories)
-    own = [one for one in content.annotations if one.category_id == category]
-    joints = len(skeleton(name))
-    keypoints = _keypoints(path, content, own, joints)
-    _check_lengths(path, own, joints)
-    joints2d, joints3d, flags = _joints(own, keypoints)
+    found = _people(str(path), content.annotations, category, len(skeleton(name)))
+    del content.annotations  # and with them the text of the file
+    columns = found.columns()
+    owners = columns.pop("owner")
+    joints3d, track = columns.pop("joints3d", None), columns.pop("track", None)
     people = image_people(
         str(path),
         images=[(one.id, one.file_name, one.width, one.height) for one in content.images],
-        owners=[one.image_id for one in own],
-        crowd_index=_numbers([one.crowd_index for one in content.images]),
-        persons={
-            "annotation_id": np.array([one.id for one in own], dtype=np.int64),
-            "joints": joints2d,
-            "flags": flags,
-            "bbox": np.array([one.bbox for one in own], dtype=np.float64).reshape(-1, 4),
-            "area": _numbers([one.area for one in own]),
-            "num_keypoints": np.array(
-                [
-                    int(np.count_nonzero(row[:, 2])) if one.num_keypoints is None else one.num_keypoints
-                    for one, row in zip(own, keypoints, strict=True)
-                ],
-                dtype=np.int32,
-            ),
-            "iscrowd": np.array([one.iscrowd for one in own], dtype=np.uint8),
-            "max_iou": np.full(len(own), np.nan),
-        },
+        owners=owners,
+        crowd_index=np.array([or_nan(one.crowd_index) for one in content.images], dtype=np.float64),
+        persons=columns,
     )
     images = sorted(content.images, key=lambda one: one.id)
-    rows = np.argsort([one.image_id for one in own], kind="stable")
+    rows = np.argsort(owners, kind="stable")
     frames = _frame_columns(path, images) | _known("crowd_index", people.crowd_index)
     persons = _known("area", people.area)
     if joints3d is not None:
         persons["joints3d"] = joints3d[rows]
-    if own and all(one.track is not None for one in own):
-        persons["track"] = np.array([one.track for one in own], dtype=np.int64)[rows]
+    if track is not None:
+        persons["track"] = track[rows]
     lenses = {one.lens for one in images}
     if len(lenses) > 1:
         raise InputError(
@@ -190,48 +176,65 @@ def _points(joints: Sequence[str]) -> tuple[str, ...] | None:
         return None
 
 
-def _keypoints(path: Path, content: _File, own: Sequence[_Person], joints: int) -> npt.NDArray[np.float64]:
-    """(P, J, 3) x, y, v."""
-    for person in own:
-        visible = person.keypoints[2::3]
-        if len(person.keypoints) != 3 * joints or not set(visible) <= {0, 1, 2}:
-            row = content.annotations.index(person)
-            raise InputError(
-                f"{path}: {len(person.keypoints)} numbers, v of {sorted(set(visible))}"
-                f" - at $.annotations[{row}].keypoints",
-                expected=f"{3 * joints} numbers: x, y and v (0, 1 or 2) of {joints} joints",
-                action="correct the entry",
-            )
-    return np.array([one.keypoints for one in own], dtype=np.float64).reshape(-1, joints, 3)
+def _people(where: str, annotations: Sequence[msgspec.Raw], category: int, joints: int) -> _People:
+    found = _People(len(annotations), joints)
+    for number, raw in enumerate(annotations):
+        person = decode_json(bytes(raw), _Person, where, root=annotation_path(number))
+        if person.category_id == category:
+            found.put(person, where, number)
+    return found
 
 
-def _check_lengths(path: Path, own: Sequence[_Person], joints: int) -> None:
-    for person in own:
-        for key in ("joints3d", "joints2d", "joint_flags"):
-            if (given := getattr(person, key)) is not None and len(given) != joints:
+class _People:
+    """Columns of people put one by one, with what an export adds to COCO; see `PersonRows`."""
+
+    def __init__(self, most: int, joints: int) -> None:
+        self._rows = PersonRows(most, joints)
+        self._joints = joints
+        self._joints2d = np.full((most, joints, 2), np.nan)
+        self._joints3d = np.full((most, joints, 3), np.nan, dtype=np.float32)
+        self._flags = np.zeros((most, joints), dtype=np.uint8)
+        self._track = np.zeros(most, dtype=np.int64)
+        self._given = {name: np.full(most, fill_value=False) for name in (*_OF_JOINTS, "track")}
+
+    def put(self, person: _Person, where: str, number: int) -> None:
+        """Put a person of the category, who is entry `number` of the file `where`."""
+        row = len(self._rows.keypoints)
+        self._rows.put(person, person.num_keypoints, where, number)
+        for name in _OF_JOINTS:
+            values = getattr(person, name)
+            if values is not None and len(values) != self._joints:
                 raise InputError(
-                    f"{path}: the person {person.id} has {len(given)} {key}",
-                    expected=f"one for each of {joints} joints, coordinates null where they are not known",
+                    f"{where}: the person {person.id} has {len(values)} {name}"
+                    f" - at {annotation_path(number)}.{name}",
+                    expected=f"one for each of {self._joints} joints, null where a coordinate is not known",
                     action="correct the entry",
                 )
-
-
-def _joints(
-    own: Sequence[_Person], keypoints: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32] | None, npt.NDArray[np.uint8]]:
-    """(P, J, 2) px, (P, J, 3) metres if anybody has them, (P, J) flags; NaN where a joint is not known."""
-    joints2d = np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan)
-    joints3d = np.full((*keypoints.shape[:2], 3), np.nan, dtype=np.float32)
-    flags = FLAGS[keypoints[..., 2].astype(np.int64)]
-    for row, person in enumerate(own):
+            self._given[name][row] = values is not None
         if person.joints2d is not None:
-            joints2d[row] = np.array(person.joints2d, dtype=np.float64)  # None becomes NaN
+            self._joints2d[row] = np.array(person.joints2d, dtype=np.float64)  # None becomes NaN
         if person.joints3d is not None:
-            joints3d[row] = np.array(person.joints3d, dtype=np.float32)
-            flags[row, np.isfinite(joints3d[row]).all(axis=-1)] |= np.uint8(JointFlag.LABELLED_3D)
+            self._joints3d[row] = np.array(person.joints3d, dtype=np.float32)
         if person.joint_flags is not None:
-            flags[row] = person.joint_flags
-    return joints2d, joints3d if any(one.joints3d for one in own) else None, flags
+            self._flags[row] = person.joint_flags
+        if person.track is not None:
+            self._track[row], self._given["track"][row] = person.track, True
+
+    def columns(self) -> Columns:
+        """Those of `PersonRows`, `joints` (NaN: not known); `joints3d` and `track` if the file has them."""
+        columns, count = self._rows.columns(), len(self._rows.keypoints)
+        given = {name: mask[:count] for name, mask in self._given.items()}
+        keypoints, joints3d = self._rows.keypoints, self._joints3d[:count]
+        labelled = np.isfinite(joints3d).all(axis=-1)
+        columns["flags"][labelled] |= np.uint8(JointFlag.LABELLED_3D)
+        columns["flags"][given["joint_flags"]] = self._flags[:count][given["joint_flags"]]
+        columns["joints"] = np.where(keypoints[..., 2:] > 0, keypoints[..., :2], np.nan)
+        columns["joints"][given["joints2d"]] = self._joints2d[:count][given["joints2d"]]
+        if given["joints3d"].any():
+            columns["joints3d"] = joints3d
+        if count and given["track"].all():
+            columns["track"] = self._track[:count]
+        return columns
 
 
 def _frame_columns(path: Path, images: Sequence[_Image]) -> Columns:
@@ -261,10 +264,6 @@ def _frame_columns(path: Path, images: Sequence[_Image]) -> Columns:
             action="correct it, or leave K out of all images",
         )
     return columns
-
-
-def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    return np.array([math.nan if one is None else one for one in values], dtype=np.float64)
 
 
 def _known(name: str, column: npt.NDArray[np.float64]) -> Columns:

@@ -38,7 +38,7 @@ FLAGS: Final = np.array(
     ],
     dtype=np.uint8,
 )
-_LAYOUT: Final = "a COCO person-keypoint file of the official release"
+_STATES: Final = frozenset((0, 1, 2))  # of v
 _ACTION: Final = "download it again; in a file of your own correct the entry"
 
 
@@ -90,20 +90,25 @@ class _Image(msgspec.Struct):
     crowd_index: float | None = msgspec.field(default=None, name="crowdIndex")
 
 
-class _Person(msgspec.Struct):
+class PersonRecord(msgspec.Struct, kw_only=True):
+    """One entry of `annotations`, as far as all files of this kind agree."""
+
     id: Integer
     image_id: Integer
     bbox: tuple[Pixel, Pixel, Pixel, Pixel]
     keypoints: list[Pixel]
-    num_keypoints: Annotated[int, msgspec.Meta(ge=0, le=100)]
-    category_id: Literal[1] = 1
     iscrowd: Literal[0, 1] = 0
     area: float | None = None
 
 
+class _Person(PersonRecord, kw_only=True):
+    num_keypoints: Annotated[int, msgspec.Meta(ge=0, le=100)]
+    category_id: Literal[1] = 1
+
+
 class _File(msgspec.Struct):
     images: list[_Image]
-    annotations: list[msgspec.Raw]  # decoded one by one: a list of numbers takes eight times their bytes
+    annotations: list[msgspec.Raw]  # see PersonRows
 
 
 # A worker meets the blocks of a file one after the other; the largest official file takes about 30 MB here.
@@ -120,18 +125,96 @@ def read_coco_people(path: Path, joints: int) -> ImagePeople:
         InputError: it is damaged or breaks the layout; the message names the JSON path.
     """
     content = read_json(path, _File)
-    owners, keypoints, persons = _people(str(path), content.annotations, joints)
-    del content.annotations
-    flags = FLAGS[keypoints[..., 2].astype(np.uint8)]
-    pixels = keypoints[..., :2]
-    pixels[flags == 0] = np.nan
+    rows = _people(str(path), content.annotations, joints)
+    del content.annotations  # and with them the text of the file
+    columns = rows.columns()
+    pixels = rows.keypoints[..., :2]
+    pixels[columns["flags"] == 0] = np.nan
     return image_people(
         str(path),
         images=[(one.id, one.file_name, one.width, one.height) for one in content.images],
-        owners=owners,
-        crowd_index=np.array([_or_nan(one.crowd_index) for one in content.images], dtype=np.float64),
-        persons={"joints": pixels, "flags": flags, **persons},
+        owners=columns.pop("owner"),
+        crowd_index=np.array([or_nan(one.crowd_index) for one in content.images], dtype=np.float64),
+        persons={"joints": pixels, **columns},
     )
+
+
+def _people(where: str, annotations: Sequence[msgspec.Raw], joints: int) -> PersonRows:
+    rows = PersonRows(len(annotations), joints)
+    for number, raw in enumerate(annotations):
+        person = decode_json(bytes(raw), _Person, where, root=annotation_path(number))
+        rows.put(person, person.num_keypoints, where, number)
+    return rows
+
+
+class PersonRows:
+    """Columns of people whose records are decoded one by one: together they would take eight times as much.
+
+    Args:
+        most: number of people at the most.
+        joints: number of joints of a person.
+    """
+
+    def __init__(self, most: int, joints: int) -> None:
+        self._joints, self._count = joints, 0
+        self._keypoints = np.zeros((most, joints, 3))
+        self._flat = self._keypoints.reshape(most, 3 * joints)
+        self._columns: dict[str, npt.NDArray[Any]] = {
+            "owner": np.zeros(most, dtype=np.int64),
+            "annotation_id": np.zeros(most, dtype=np.int64),
+            "bbox": np.zeros((most, 4)),
+            "area": np.zeros(most),
+            "num_keypoints": np.zeros(most, dtype=np.int32),
+            "iscrowd": np.zeros(most, dtype=np.uint8),
+        }
+
+    @property
+    def keypoints(self) -> Floats:
+        """(P, J, 3) x, y, v of those put so far."""
+        return self._keypoints[: self._count]
+
+    def put(self, person: PersonRecord, num_keypoints: int | None, where: str, number: int) -> None:
+        """Put a person, who is entry `number` of the file `where`; None counts the keypoints with v above 0.
+
+        Raises:
+            InputError: the keypoints are not x, y and v (0, 1 or 2) of every joint.
+        """
+        visibility = person.keypoints[2::3]
+        if len(person.keypoints) != 3 * self._joints or not _STATES.issuperset(visibility):
+            raise _wrong_keypoints(person.keypoints, self._joints, f"{where}: ", annotation_path(number))
+        row, columns = self._count, self._columns
+        self._flat[row] = person.keypoints
+        columns["owner"][row], columns["annotation_id"][row] = person.image_id, person.id
+        columns["bbox"][row], columns["area"][row] = person.bbox, or_nan(person.area)
+        columns["iscrowd"][row] = person.iscrowd
+        seen = len(visibility) - visibility.count(0)
+        columns["num_keypoints"][row] = seen if num_keypoints is None else num_keypoints
+        self._count += 1
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The person columns of `image_people` but `joints`, and `owner`, the image id of each person."""
+        found = {name: column[: self._count] for name, column in self._columns.items()}
+        flags = FLAGS[self.keypoints[..., 2].astype(np.uint8)]
+        return {**found, "flags": flags, "max_iou": np.full(self._count, np.nan)}
+
+
+def _wrong_keypoints(given: Sequence[float], joints: int, where: str, path: str) -> InputError:
+    strange = [(place, v) for place, v in enumerate(given) if place % 3 == 2 and v not in _STATES]
+    if len(given) != 3 * joints or not strange:
+        what = f"a person has {len(given)} numbers - at {path}.keypoints"
+    else:
+        place, v = strange[0]
+        what = f"v is {v:g} - at {path}.keypoints[{place}]"
+    return InputError(
+        where + what,
+        expected=f"{3 * joints} numbers: x, y and v (0, 1 or 2) of {joints} joints",
+        action="check that the file belongs to this data set; in one of your own correct the entry",
+    )
+
+
+def annotation_path(number: int) -> str:
+    """JSON path of an annotation."""
+    return f"$.annotations[{number}]"
 
 
 def image_people(
@@ -202,47 +285,6 @@ def _check_images(
         )
 
 
-def _people(
-    where: str, annotations: Sequence[msgspec.Raw], joints: int
-) -> tuple[Integers, Floats, dict[str, npt.NDArray[Any]]]:
-    """Image id and x, y, v (P, J, 3) of everybody, and the other columns as the file has them."""
-    count = len(annotations)
-    keypoints = np.zeros((count, joints, 3))
-    flat, owners = keypoints.reshape(count, 3 * joints), np.zeros(count, dtype=np.int64)
-    columns: dict[str, npt.NDArray[Any]] = {
-        "annotation_id": np.zeros(count, dtype=np.int64),
-        "bbox": np.zeros((count, 4)),
-        "area": np.zeros(count),
-        "num_keypoints": np.zeros(count, dtype=np.int32),
-        "iscrowd": np.zeros(count, dtype=np.uint8),
-        "max_iou": np.full(count, np.nan),
-    }
-    for row, raw in enumerate(annotations):
-        one = decode_json(bytes(raw), _Person, where, root=f"$.annotations[{row}]")
-        if len(one.keypoints) != 3 * joints:
-            raise InputError(
-                f"{where}: a person has {len(one.keypoints)} numbers - at $.annotations[{row}].keypoints",
-                expected=f"{3 * joints}: x, y, v of {joints} joints",
-                action="check that the file belongs to this data set",
-            )
-        flat[row], owners[row] = one.keypoints, one.image_id
-        columns["annotation_id"][row], columns["bbox"][row] = one.id, one.bbox
-        columns["area"][row] = _or_nan(one.area)
-        columns["num_keypoints"][row], columns["iscrowd"][row] = one.num_keypoints, one.iscrowd
-    _check_visibility(where, keypoints[..., 2])
-    return owners, keypoints, columns
-
-
-def _check_visibility(where: str, visibility: Floats) -> None:
-    strange = np.argwhere((visibility != 0) & (visibility != 1) & (visibility != 2))
-    if strange.size:
-        row, joint = strange[0]
-        raise InputError(
-            f"{where}: v is {visibility[row, joint]:g} - at $.annotations[{row}].keypoints[{3 * joint + 2}]",
-            expected=f"0, 1 or 2 in {_LAYOUT}",
-            action=_ACTION,
-        )
-
-
-def _or_nan(value: float | None) -> float:
+def or_nan(value: float | None) -> float:
+    """A number, NaN for none."""
     return math.nan if value is None else value
