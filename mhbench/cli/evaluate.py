@@ -97,6 +97,7 @@ def command(
             jobs=jobs,
             place=place or "",
         ),
+        progress=True,
     )
     if out is not None:  # first: what is asked for besides may be wrong
         from mhbench.shards.files import write_atomically  # noqa: PLC0415

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mhbench.errors import PredictionError, UsageError, WorkerError
+from mhbench.jobs.progress import shown_progress
 from mhbench.predictions.coverage import frames_without_truth, predicted_rows
 from mhbench.protocols.frame_selection import as_one_view, expected_frames
 from mhbench.scoring.bodies import body_files_sha256
@@ -113,6 +114,8 @@ def pass_over_shards(
     data: Path,
     options: EvaluationOptions,
     reader: ShardReader | None = None,
+    *,
+    progress: bool = False,
 ) -> Pass:
     """Score shard by shard, in as many processes as asked for, and check that every predicted frame exists.
 
@@ -122,6 +125,7 @@ def pass_over_shards(
         data: folder of the shards.
         options: what deviates from the defaults.
         reader: keeps what it read, where many passes of protocols of one world follow each other.
+        progress: show on stderr how many shards are scored.
 
     Raises:
         PredictionError: a predicted frame is in no shard.
@@ -134,13 +138,16 @@ def pass_over_shards(
     work = partial(score_shards, predictions=predictions, protocol=protocol, options=options, bodies=bodies)
     alone = options.jobs == 1 or len(paths) == 1
     scores = work(paths, reader=reader) if alone else _in_processes(work, paths, options.jobs)
-    for info, one in zip(shards.infos, scores, strict=True):
-        found[one.found] = True
-        expected[one.expected] = True
-        if one.part is not None:
-            used.append(info)
-            gathered.frame_ids += one.frame_ids
-            gathered.parts.append(one.part)
+    done = 0
+    with shown_progress("score", len(paths) if progress else 0, lambda: done):
+        for info, one in zip(shards.infos, scores, strict=True):
+            done += 1
+            found[one.found] = True
+            expected[one.expected] = True
+            if one.part is not None:
+                used.append(info)
+                gathered.frame_ids += one.frame_ids
+                gathered.parts.append(one.part)
     _check_found(found, predictions, data)
     # a frame that is in two splits is outside only if no split expects it
     gathered.outside = int(np.count_nonzero(found & ~expected))

@@ -45,7 +45,14 @@ class Evaluation:
     protocol: Protocol
 
 
-def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions | None = None) -> Evaluation:
+def evaluate(
+    path: Path,
+    protocol: str,
+    data: Path,
+    options: EvaluationOptions | None = None,
+    *,
+    progress: bool = False,
+) -> Evaluation:
     """Score a predictions file under a protocol.
 
     Args:
@@ -53,6 +60,7 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
         protocol: full name, or a bare one that the data set of the predictions completes.
         data: folder of the shards (`shards/`, or a data set's folder in it).
         options: what deviates from the defaults.
+        progress: show on stderr how many shards are scored.
 
     Raises:
         MhbenchError: the predictions, the protocol or the shards do not fit each other, or the people are of
@@ -67,7 +75,7 @@ def evaluate(path: Path, protocol: str, data: Path, options: EvaluationOptions |
     for fault in unit_faults(predictions):
         raise fault
     predictions = placed(predictions, data, chosen)
-    scored, gathered = score_predictions(predictions, rules, data, chosen)
+    scored, gathered = score_predictions(predictions, rules, data, chosen, progress=progress)
     provenance = {
         "mhbench": __version__,
         "predictions_sha256": _sha256(path),
@@ -85,6 +93,8 @@ def score_predictions(
     data: Path,
     options: EvaluationOptions,
     reader: ShardReader | None = None,
+    *,
+    progress: bool = False,
 ) -> tuple[Scored, Pass]:
     """Score predictions that are in memory under any protocol object, such as a changed one.
 
@@ -94,6 +104,7 @@ def score_predictions(
         data: folder of the shards.
         options: what deviates from the defaults.
         reader: keeps what it read, where many passes follow each other.
+        progress: show on stderr how many shards are scored.
 
     Raises:
         MhbenchError: the predictions, the protocol or the shards do not fit each other.
@@ -106,7 +117,7 @@ def score_predictions(
     if protocol.frames.dataset == ANY:
         gathered = pass_over_predictions(predictions, protocol, options)
     else:
-        gathered = pass_over_shards(predictions, protocol, data, options, reader)
+        gathered = pass_over_shards(predictions, protocol, data, options, reader, progress=progress)
     return kind.summarise(gathered.parts, predictions, protocol), gathered
 
 

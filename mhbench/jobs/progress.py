@@ -49,6 +49,8 @@ def _show_bar(label: str, total: int, count_done: Callable[[], int], finished: t
         TimeRemainingColumn,
     )
 
+    if finished.wait(BAR_INTERVAL_S):  # too soon done for a bar
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -173,6 +173,10 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     with shown_progress("convert fake", 4, lambda: 4):
         pass
+    assert stream.getvalue() == "", "what is done at once needs no bar"
+    monkeypatch.setattr("mhbench.jobs.progress.BAR_INTERVAL_S", 0.05)
+    with shown_progress("convert fake", 4, lambda: 4):
+        time.sleep(0.3)
     assert "convert fake" in stream.getvalue()
     assert "4/4" in stream.getvalue()
 
