@@ -72,9 +72,9 @@ def command(
     mhbench evaluate keypoints.json --protocol crowdpose/test
     """
     from mhbench.cli.options import chosen_options  # noqa: PLC0415 - commands import their work when called
+    from mhbench.evaluation.breakdown_tables import breakdown_table  # noqa: PLC0415
     from mhbench.evaluation.options import EvaluationOptions  # noqa: PLC0415
     from mhbench.evaluation.pipeline import evaluate  # noqa: PLC0415
-    from mhbench.evaluation.results import breakdown_table  # noqa: PLC0415
     from mhbench.protocols.frame_lists import read_frame_lists  # noqa: PLC0415
     from mhbench.protocols.loading import other_meanings  # noqa: PLC0415
 

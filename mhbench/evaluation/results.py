@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping  # noqa: TC003 - msgspec resolves the field types at run time
+from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
 from pathlib import Path  # noqa: TC003 - same
 from typing import Any, Final, Literal
 
 import msgspec
 
-from mhbench.errors import InputError, MissingInputError, UsageError
+from mhbench.errors import InputError, MissingInputError
 
 FORMAT: Final = "mhbench-result/1"
 _LOOK: Final = "`mhbench audit` tries other axes, units and sides, `mhbench view --preds` draws them"
-_LINE: Final = 80  # characters of a terminal
+LINE: Final = 80  # characters of a terminal
 _ZEROS: Final = re.compile(r"\b0+(?=\d)")
 
 
@@ -150,64 +150,6 @@ def part_words(by: str, key: str) -> str:
     return key.replace("_", " ") if by == "joint" else key
 
 
-def breakdown_parts(breakdown: Iterable[Breakdown]) -> dict[str, list[Breakdown]]:
-    """The breakdowns by what they break down by, in their order, where there is more than one part.
-
-    One that says the same as another (of a data set whose sequences are its actions) is left out.
-    """
-    tables: dict[str, list[Breakdown]] = {}
-    for part in breakdown:
-        tables.setdefault(part.by, []).append(part)
-    told: list[dict[str, Mapping[str, float | None]]] = []
-    kept = {}
-    for by, parts in tables.items():
-        table = {part.key: part.metrics for part in parts}
-        if len(parts) > 1 and table not in told:
-            kept[by] = parts
-            told.append(table)
-    return kept
-
-
-def breakdown_table(result: Result, by: str) -> str:
-    """The breakdown of a name as a table.
-
-    Raises:
-        UsageError: the result has no such breakdown; the message lists those it has.
-    """
-    rows = [part for part in result.breakdown if part.by == by]
-    if not rows:
-        known = dict.fromkeys(part.by for part in result.breakdown)
-        raise UsageError(f"the result has no breakdown by {by!r}", expected=f"one of: {', '.join(known)}")
-    words = [part_words(by, row.key) for row in rows]
-    first = max(len(one) for one in [by, *words])
-    blocks = []
-    for names in _columns_that_fit(list(rows[0].metrics), first):
-        lines = [f"{by:<{first}}" + "".join(f"  {name:>{_column_width(name)}}" for name in names)]
-        for part, row in zip(words, rows, strict=True):
-            cells = [(row.metrics[name], _column_width(name)) for name in names]
-            texts = [f"  {'n/a' if value is None else f'{value:.2f}':>{width}}" for value, width in cells]
-            lines.append(f"{part:<{first}}" + "".join(texts))
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
-
-
-def _column_width(metric: str) -> int:
-    return max(len(metric), 10)
-
-
-def _columns_that_fit(metrics: list[str], first: int) -> list[list[str]]:
-    """The metrics in blocks that stand side by side in a line, at least one in each."""
-    blocks: list[list[str]] = []
-    left = 0
-    for metric in metrics:
-        if not blocks or _column_width(metric) + 2 > left:
-            blocks.append([])
-            left = _LINE - first
-        blocks[-1].append(metric)
-        left -= _column_width(metric) + 2
-    return blocks
-
-
 def read_result(path: Path) -> Result:
     """Read a result file.
 
@@ -333,6 +275,4 @@ def _bodies(told: Mapping[str, Any]) -> list[str]:
 def wrapped(line: str) -> list[str]:
     """A line of words as lines that a terminal holds."""
     indent = "  " + " " * (len(line) - len(line.lstrip()))
-    return textwrap.wrap(
-        line, _LINE, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
-    )
+    return textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)

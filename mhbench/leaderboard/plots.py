@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mhbench.evaluation.results import breakdown_parts
+from mhbench.evaluation.breakdown_tables import breakdown_parts
 from mhbench.report.body_layout import bones, place_on_body
 
 if TYPE_CHECKING:

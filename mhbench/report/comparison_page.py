@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from mhbench.evaluation.breakdown_tables import breakdown_parts
 from mhbench.evaluation.comparison import verdict
-from mhbench.evaluation.results import breakdown_parts, part_words
+from mhbench.evaluation.results import part_words
 from mhbench.report.body_map import body_map
 from mhbench.report.figure_set import first_metric, part_values
 from mhbench.report.latex import comparison_table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mhbench.evaluation.breakdown_tables import breakdown_parts
 from mhbench.evaluation.directions import lower_is_better
-from mhbench.evaluation.results import breakdown_parts
 from mhbench.report.body_map import body_map
 from mhbench.report.charts import joint_errors, matched_distances, values_by_part
 from mhbench.report.curves import (

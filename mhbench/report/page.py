@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mhbench.evaluation.results import breakdown_parts
+from mhbench.evaluation.breakdown_tables import breakdown_parts
 from mhbench.protocols.words import protocol_in_words
 from mhbench.report.collision_gallery import collision_pictures
 from mhbench.report.figure_set import figures_of

@@ -7,7 +7,7 @@ import pytest
 from pose_scenes import PANOPTIC, body, predicted, truth
 
 from mhbench.errors import UsageError
-from mhbench.evaluation.results import breakdown_table
+from mhbench.evaluation.breakdown_tables import breakdown_table
 from mhbench.frames import JointFlag
 from mhbench.protocols.loading import load_protocol
 from mhbench.scoring import pose_protocols
