@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.errors import PredictionError, UsageError
-from mhbench.predictions.checking import FrameCheck
+from mhbench.predictions.frame_checks import FrameCheck
 from mhbench.predictions.schema import HEADER_FIELDS
 from mhbench.predictions.table import PERSON_COLUMNS, PredictionTable
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.predictions.checking import HeaderCheck
+    from mhbench.predictions.header_checks import HeaderCheck
     from mhbench.predictions.schema import FrameRecord, PersonRecord, SmplRecord
 
 _BATCH: Final = 1024  # numbers per conversion: beyond a few thousand their objects leave the cache

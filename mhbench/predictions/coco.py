@@ -12,8 +12,8 @@ import msgspec
 
 from mhbench.errors import PredictionError, UsageError
 from mhbench.predictions.building import TableBuilder
-from mhbench.predictions.checking import HeaderCheck
 from mhbench.predictions.faults import syntax_fault, typed_fault
+from mhbench.predictions.header_checks import HeaderCheck
 from mhbench.predictions.schema import FORMAT, FrameRecord, Header, PersonRecord, Text, Track
 
 if TYPE_CHECKING:

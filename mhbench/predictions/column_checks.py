@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.predictions.building import check_whole
-from mhbench.predictions.checking import POSE_SIZE, REQUIRED, ROTATION_COUNT, HeaderCheck, IdCheck
+from mhbench.predictions.frame_checks import POSE_SIZE, ROTATION_COUNT
+from mhbench.predictions.header_checks import REQUIRED, HeaderCheck, IdCheck
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
 from mhbench.predictions.table import PAYLOADS, PERSON_COLUMNS
 

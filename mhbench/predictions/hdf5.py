@@ -17,11 +17,12 @@ import h5py
 import msgspec
 import numpy as np
 
-from mhbench.errors import InputError, MissingInputError, PredictionError, ShapeError
-from mhbench.predictions.checking import POSE_SIZE, HeaderCheck
+from mhbench.errors import PredictionError, ShapeError
 from mhbench.predictions.column_checks import check_columns
 from mhbench.predictions.faults import typed_fault
-from mhbench.predictions.hdf5_columns import attributes, column, texts
+from mhbench.predictions.frame_checks import POSE_SIZE
+from mhbench.predictions.hdf5_columns import attributes, column, opened, texts
+from mhbench.predictions.header_checks import HeaderCheck
 from mhbench.predictions.schema import FORMAT, HEADER_FIELDS, Header
 from mhbench.predictions.table import LOOSE_COLUMNS, PERSON_COLUMNS, PredictionTable
 from mhbench.shards.layout import packed, put_attribute
@@ -49,19 +50,8 @@ def read_hdf5(path: Path) -> PredictionTable:
         UnsafeInputError: a column lies in another file.
         PredictionError: its content breaks the format; the message has the path inside the file.
     """
-    if not path.exists():
-        raise MissingInputError(
-            f"{path} is not there", expected="a predictions file", action="check the path"
-        )
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            return _Reader(file, str(path)).table()
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path} cannot be read as HDF5: {error}",
-            expected=f"a complete HDF5 file of {FORMAT}",
-            action="check that the program that wrote it has closed it",
-        ) from error
+    with opened(path, FORMAT) as file:
+        return _Reader(file, str(path)).table()
 
 
 class _Reader:

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import h5py
 import numpy as np
 
-from mhbench.errors import PredictionError, UnsafeInputError
+from mhbench.errors import InputError, MissingInputError, PredictionError, UnsafeInputError
 from mhbench.shards.layout import unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     import numpy.typing as npt
 
 # HDF5 fills what was never stored, so a small file may declare more than memory holds; deflate reaches 1,000
 _SURE_BYTES: Final = 64 * 1024**2
 _RATIO: Final = 5000
 _SEE: Final = "see the layout in the docs, and check how the file was written"
+
+
+@contextmanager
+def opened(path: Path, kind: str) -> Iterator[h5py.File]:
+    """A file to be read; whatever HDF5 says about a damaged one becomes an InputError.
+
+    Args:
+        path: the file.
+        kind: the format it should have, for messages.
+    """
+    if not path.is_file():
+        raise MissingInputError(
+            f"{path} is not there", expected=f"an HDF5 file of {kind}", action="check the path"
+        )
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{path} cannot be read as HDF5: {error}",
+            expected=f"a complete HDF5 file of {kind}",
+            action="check that the program that wrote it has closed it",
+        ) from error
 
 
 def column(file: h5py.File, path: str, source: str) -> h5py.Dataset:

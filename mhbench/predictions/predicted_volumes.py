@@ -12,14 +12,13 @@ import numpy as np
 
 from mhbench.errors import InputError, PredictionError
 from mhbench.predictions.hdf5 import read_header
-from mhbench.predictions.hdf5_columns import attributes, column, texts
+from mhbench.predictions.hdf5_columns import attributes, column, opened, texts
 from mhbench.predictions.schema import FORMAT
 from mhbench.predictions.table import check_offsets
 from mhbench.predictions.volume_files import (
     VolumeGrid,
     VolumeHeader,
     VolumeItem,
-    opened,
     read_volume,
     read_volume_header,
 )
@@ -41,7 +40,7 @@ def holds_predictions(path: Path) -> bool:
         MissingInputError: there is no such file.
         InputError: it is no HDF5 file.
     """
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         return bool(attributes(file).get("format") == FORMAT)
 
 
@@ -56,7 +55,7 @@ def header_of(path: Path) -> VolumeHeader:
     if not holds_predictions(path):
         return read_volume_header(path)
     source = str(path)
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         header = read_header(file, source)[1]
         if header.space != "camera" or any(f"persons/{name}" not in file for name in _COLUMNS):
             raise PredictionError(
@@ -89,7 +88,7 @@ def item_of(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
     """
     if not holds_predictions(path):
         return read_volume(path, header, number)
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         scale = 1 / _MM if attributes(file).get("units") == "mm" else 1.0
         labels = file["persons/volume"][number]
         places = [np.asarray(file[f"persons/{name}"][number], dtype=np.float64) for name in _COLUMNS[1:]]

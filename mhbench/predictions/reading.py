@@ -15,10 +15,10 @@ import msgspec
 
 from mhbench.errors import InputError, MissingInputError, PredictionError
 from mhbench.predictions.building import TableBuilder
-from mhbench.predictions.checking import HeaderCheck
 from mhbench.predictions.coco import decode_coco
 from mhbench.predictions.column_checks import checked
 from mhbench.predictions.faults import other_format, syntax_fault, typed_fault
+from mhbench.predictions.header_checks import HeaderCheck
 from mhbench.predictions.schema import FORMAT, SIZE_LIMIT, Document, FrameRecord
 
 if TYPE_CHECKING:

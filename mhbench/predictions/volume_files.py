@@ -20,7 +20,6 @@ read one at a time, so a file may be larger than the memory; chunks of one volum
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -28,14 +27,13 @@ import h5py
 import msgspec
 import numpy as np
 
-from mhbench.errors import InputError, MissingInputError, PredictionError, UsageError
-from mhbench.predictions.hdf5_columns import attributes, column, texts
+from mhbench.errors import PredictionError, UsageError
+from mhbench.predictions.hdf5_columns import attributes, column, opened, texts
 from mhbench.predictions.schema import Text  # noqa: TC001 - msgspec resolves the field types at run time
 from mhbench.predictions.table import PredictionTable
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
@@ -121,7 +119,7 @@ def read_volume_header(path: Path) -> VolumeHeader:
         UnsafeInputError: a column lies in another file.
         PredictionError: it is of another format, or a column does not fit the others.
     """
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         return _header(file, path)
 
 
@@ -133,7 +131,7 @@ def read_volume(path: Path, header: VolumeHeader, number: int) -> VolumeItem:
         InputError: it is damaged.
         PredictionError: the volume holds no occupancies, or lies nowhere.
     """
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         return _item(file, path, header, number)
 
 
@@ -169,7 +167,7 @@ def volumes_as_predictions(path: Path) -> PredictionTable:
     Raises:
         MhbenchError: as `read_volume_header` and `read_volume`.
     """
-    with opened(path) as file:
+    with opened(path, FORMAT) as file:
         header = _header(file, path)
         items = [_as_person(_item(file, path, header, number)) for number in range(len(header.frames))]
     ids, frame = np.unique(np.array(header.frames, dtype=np.str_), return_inverse=True)
@@ -197,26 +195,6 @@ def _as_person(item: VolumeItem) -> dict[str, npt.NDArray[Any]]:
         columns["volume"] = (item.volume.transpose() >= _OCCUPIED).astype(np.uint8)
         columns |= {"volume_corner": item.grid.corner, "volume_cell": item.grid.cell}
     return columns | ({"joints3d": item.joints} if item.joints is not None else {})
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """A file of volumes, opened; whatever HDF5 says about a damaged one becomes an InputError."""
-    if not path.is_file():
-        raise MissingInputError(
-            f"there are no volumes {path}", expected=f"an HDF5 file of {FORMAT}", action="check the path"
-        )
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path} cannot be read as HDF5: {error}",
-            expected=f"a complete HDF5 file of {FORMAT}",
-            action="check that the program that wrote it has closed it",
-        ) from error
 
 
 def _header(file: h5py.File, path: Path) -> VolumeHeader:
