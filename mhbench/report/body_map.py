@@ -123,12 +123,14 @@ def _draw_limbs(
     for limb, (joints, at) in _LIMBS.items():
         ends = np.array([place_on_body(joint) for joint in joints])
         paint: Any = _paint(values[limb], limits, colours) if limb in values else GRID
-        if limb == "trunk":
-            axes.fill(*np.transpose(_TRUNK), color=paint, lw=7, joinstyle="round")
-        elif limb == "head":
-            axes.plot(*ends.mean(axis=0), "o", color=paint, ms=17)
-        else:
-            axes.plot(ends[:, 0], ends[:, 1], color=paint, lw=9, solid_capstyle="round")
+        # the darkest and the palest colours have an edge on any page
+        for colour, wider in ((QUIET, 0.8), (paint, 0.0)):
+            if limb == "trunk":
+                axes.fill(*np.transpose(_TRUNK), color=colour, lw=7 + wider, joinstyle="round")
+            elif limb == "head":
+                axes.plot(*ends.mean(axis=0), "o", color=colour, ms=17 + wider)
+            else:
+                axes.plot(ends[:, 0], ends[:, 1], color=colour, lw=9 + wider, solid_capstyle="round")
         if limb in values:
             dark = limb == "trunk" and sum(_paint(values[limb], limits, colours)[:3]) < 1.5
             ink = "white" if dark else ON_BRIGHT if limb == "trunk" else INK

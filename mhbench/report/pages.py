@@ -6,6 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Final
 
 import jinja2
+from markupsafe import Markup, escape
 
 from mhbench.evaluation.directions import lower_is_better
 from mhbench.report.latex import document
@@ -32,8 +33,14 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     made.filters["lower_is_better"] = lower_is_better
+    made.filters["breakable"] = _breakable
     made.filters["base64"] = lambda content: base64.b64encode(content).decode()
     return made
+
+
+def _breakable(metric: str) -> Markup:
+    """The name of a metric, which a narrow page may break at its dots and before its threshold."""
+    return Markup(str(escape(metric)).replace(".", ".<wbr>", 1).replace("@", "<wbr>@"))  # noqa: S704 - escaped
 
 
 def write_beside(folder: Path, figures: Sequence[PaperFigure], tables: Mapping[str, str]) -> None:

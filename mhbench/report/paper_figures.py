@@ -81,7 +81,7 @@ class PaperFigure:
         # names of parts (axes_1) would meet those of other figures; what is referred to is named by a hash
         text = re.sub(r' id="[A-Za-z][A-Za-z0-9.]*_\d{1,3}"', "", text)
         for fixed, themed in _THEME.items():
-            text = text.replace(fixed, themed).replace(fixed.upper(), themed)
+            text = text.replace(fixed.lower(), themed).replace(fixed.upper(), themed)
         label = html.escape(self.caption)
         return text.replace("<svg ", f'<svg role="img" focusable="false" aria-label="{label}" ', 1)
 
