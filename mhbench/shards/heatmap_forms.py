@@ -60,6 +60,12 @@ def get_heatmaps(file: h5py.File) -> HeatmapStore:
     centres, start = file[CENTRES][()], file[FRAME_PTR][()]
     if start[0] != 0 or start[-1] != len(centres) or np.any(np.diff(start) < 0):
         raise _no_offsets(file, f"{len(centres)} centres")
+    if len(centres) and not 0 <= centres[:, 0].min() <= centres[:, 0].max() < len(grid.joints):
+        raise InputError(
+            f"{file.filename}: {CENTRES} has a channel that is no joint",
+            expected=f"channels from 0 to {len(grid.joints) - 1}",
+            action="convert the item again",
+        )
     outside = int(outside_depth(grid, centres).sum())
     return HeatmapStore(form, "", grid, scored, centres, start, len(centres), outside)
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 
+from mhbench.errors import MhbenchError
 from mhbench.shards import layout
-from mhbench.shards.tables import damaged, open_handle
+from mhbench.shards.tables import FAULTS, damaged, open_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,17 +50,21 @@ class Pool:
         self._lock = threading.RLock()
 
     def derived(self, path: Path, function: Callable[[h5py.File], Derived]) -> Derived:
-        """What a function says about a shard; asked once as long as the shard stays open."""
+        """What a function says about a shard; asked once as long as the shard stays open.
+
+        Raises:
+            InputError: the shard is damaged.
+        """
         with self._lock:
             opened = self._open(path)
             if function not in opened.derived:
-                opened.derived[function] = function(opened.file)
+                opened.derived[function] = _asked(path, opened.file, function)
             return cast("Derived", opened.derived[function])
 
     def ask(self, path: Path, function: Callable[[h5py.File], Derived]) -> Derived:
-        """What a function says about a shard now; nothing is kept."""
+        """What a function says about a shard now; nothing is kept. Errors as in `derived`."""
         with self._lock:
-            return function(self._open(path).file)
+            return _asked(path, self._open(path).file, function)
 
     def rows(self, path: Path, column: str, start: int, stop: int) -> npt.NDArray[Any]:
         """Rows `start:stop` of a column, decoded; read-only.
@@ -92,7 +97,7 @@ class Pool:
         dataset = self._open(path).file[column]
         try:
             chunk = layout.unpacked(dataset[number * size : (number + 1) * size])
-        except OSError as error:
+        except FAULTS as error:
             raise damaged(path, error) from error
         chunk.flags.writeable = False
         self._chunks[key] = chunk
@@ -100,6 +105,15 @@ class Pool:
         while self._bytes > self._most_bytes and len(self._chunks) > 1:
             self._bytes -= self._chunks.popitem(last=False)[1].nbytes
         return chunk
+
+
+def _asked(path: Path, file: h5py.File, function: Callable[[h5py.File], Derived]) -> Derived:
+    try:
+        return function(file)
+    except FAULTS as error:
+        if isinstance(error, MhbenchError):
+            raise
+        raise damaged(path, error) from error
 
 
 _POOL = Pool()

@@ -14,7 +14,7 @@ from mhbench.heatmaps import select_joints
 from mhbench.shards import layout
 from mhbench.shards.heatmap_store import get_grid, stored_form
 from mhbench.shards.pool import pool
-from mhbench.shards.tables import ShardInfo, column_paths
+from mhbench.shards.tables import ShardInfo, column_paths, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +158,13 @@ class Frame:
         start, stop = pool().rows(self.path, layout.FRAME_PTR, self.row, self.row + 2).tolist()
         centres = pool().rows(self.path, layout.CENTRES, start, stop)
         names = tuple(scored if joints is None else joints)
-        return (grid, centres) if names == grid.joints else select_joints(grid, centres, names)
+        if names == grid.joints:
+            return grid, centres
+        try:
+            chosen: tuple[Grid, npt.NDArray[np.int16]] = select_joints(grid, centres, names)
+        except IndexError as error:  # a centre of a joint that is none
+            raise damaged(self.path, error) from error
+        return chosen
 
     def _people(self) -> tuple[int, int]:
         start, stop = pool().rows(self.path, layout.PERSON_START, self.row, self.row + 2).tolist()

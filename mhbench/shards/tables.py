@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import h5py
 import msgspec
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.cameras import Lens
+
+
+# what h5py raises for a file that is damaged, and what its bytes raise where they should be text
+FAULTS: Final = (OSError, KeyError, RuntimeError, UnicodeDecodeError)
 
 
 class ShardInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +81,7 @@ def open_file(path: Path) -> Iterator[h5py.File]:
     try:
         with _open(path) as file:
             yield file
-    except (OSError, KeyError, RuntimeError) as error:
+    except FAULTS as error:
         if isinstance(error, InputError):
             raise
         raise damaged(path, error) from error
@@ -87,7 +91,7 @@ def open_handle(path: Path) -> h5py.File:
     """A shard opened for reading, to be kept open; checked as `open_file` checks it."""
     try:
         return _open(path)
-    except OSError as error:
+    except FAULTS as error:
         if isinstance(error, InputError):
             raise
         raise damaged(path, error) from error

@@ -12,7 +12,9 @@ from shard_samples import JOINTS, ORIGIN, store, table, write_dataset
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
 from mhbench.heatmaps import HeatmapBuffer
 from mhbench.shards import open_shards, read_table, write_shard
+from mhbench.shards.heatmap_forms import get_heatmaps
 from mhbench.shards.pool import Pool, pool
+from mhbench.shards.tables import open_file
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +176,44 @@ def test_a_truncated_shard_is_named(tmp_path, length):
         read_table(tmp_path / "a.h5")
     with pytest.raises(InputError, match=r"a\.h5 is damaged"):
         _ = open_shards(tmp_path / "a.h5")[0].id
+
+
+def spoiled(path, edit):
+    import h5py
+
+    whole = table(7)
+    write_shard(path, whole, ORIGIN, store(whole))
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def test_text_that_is_none_is_damage(tmp_path):
+    def edit(file):
+        file["frames/id"][2] = b"\xff\xfe"
+
+    path = spoiled(tmp_path / "a.h5", edit)
+    with pytest.raises(InputError, match=r"a\.h5 is damaged: .*utf-8"):
+        read_table(path)
+    with pytest.raises(InputError, match=r"a\.h5 is damaged: .*utf-8"):
+        _ = open_shards(path)[0].id
+
+
+def test_a_lost_attribute_is_damage(tmp_path):
+    path = spoiled(tmp_path / "a.h5", lambda file: file["heatmaps"].attrs.__delitem__("stride"))
+    with pytest.raises(InputError, match=r"a\.h5 is damaged"):
+        open_shards(path)[0].heatmaps()
+
+
+def test_a_centre_of_no_joint_is_damage(tmp_path):
+    def edit(file):
+        file["heatmaps/centres"][:, 0] = 99
+
+    path = spoiled(tmp_path / "a.h5", edit)
+    with pytest.raises(InputError, match=r"a\.h5 is damaged"):
+        [frame.centres() for frame in open_shards(path)]
+    with open_file(path) as file, pytest.raises(InputError, match="a channel that is no joint"):
+        get_heatmaps(file)
 
 
 def test_a_foreign_hdf5_file_is_refused(tmp_path):
