@@ -15,7 +15,7 @@ from mhbench.volumes.cells import Cells, common_cells, corners_in
 from mhbench.volumes.meshes import checked_mesh
 from mhbench.volumes.rays import count_crossings
 from mhbench.volumes.scanning import Crossings, Lines, cross_lines
-from mhbench.volumes.shafts import Shafts, cropped, faces_over, shafts_of
+from mhbench.volumes.shafts import Shafts, faces_over, shafts_of
 from mhbench.volumes.solids import Solid
 
 if TYPE_CHECKING:
@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 HITS: Final = 200
 """Lines through what two bodies share, at least; its volume is then right to a few tenths of a per cent."""
 _FIRST_LINES: Final = 800  # through the shafts, before anything is known of what is shared
-_SLANT: Final = (math.sqrt(5) - 1) / 2  # no face of a body is likely to lie along it, and rows repeat late
-_CLOSER_LOOKS: Final = 3  # for a trifle; most people need none or one
-_MARGIN: Final = 1.3  # more lines than a closer look should need
-_MANY: Final = 50  # hits: what none of them is near is hardly more than a fiftieth of all that is shared
 _MOST_LINES: Final = 2**17
-_MOST_PLACES: Final = 2**22  # of lines, in the rectangle around the shafts
+_MARGIN: Final = 1.3  # more lines than a closer look should need
+_DOUBT: Final = 10  # hits more or less say nothing
+_SLANT: Final = (math.sqrt(5) - 1) / 2  # no face of a body is likely to lie along it, and rows repeat late
 
 
 class Meeting(NamedTuple):
@@ -120,54 +118,26 @@ def overlap_volume(
 def shared_volume(meeting: Meeting, hits: int = HITS) -> float:
     """`overlap_volume` of two bodies that meet."""
     fine = math.sqrt(_FIRST_LINES / np.count_nonzero(meeting.shafts.wanted))
-    lines, lengths, step = _lengths(meeting, fine)
-    for looks in range(_CLOSER_LOOKS, 0, -1):
-        found = int(np.count_nonzero(lengths))
-        if found >= hits:
-            break
-        if found >= _MANY or (found and looks == 1):
-            meeting = _narrowed(meeting, lines, lengths, step)
-            fine = math.sqrt(_MARGIN * hits / found)
-        else:
-            fine *= 4
-        lines, lengths, step = _lengths(meeting, fine)
-    return float(lengths.sum() * step * step)
+    lengths = _lengths(meeting, fine)
+    finest = fine * math.sqrt(_MOST_LINES / len(lengths))
+    while (found := np.count_nonzero(lengths)) < hits and fine < finest:
+        fine = min(fine * math.sqrt(max(_MARGIN * hits / (found + _DOUBT), 2.0)), finest)
+        lengths = _lengths(meeting, fine)
+    return float(lengths.sum() * (meeting.shafts.side / fine) ** 2)
 
 
-def _narrowed(meeting: Meeting, lines: Lines, lengths: Floats, step: float) -> Meeting:
-    """Shafts as narrow as the rows, around the lines that hit something and their neighbours."""
-    shafts = meeting.shafts
-    rows, columns = (math.ceil(size * shafts.side / step) for size in shafts.wanted.shape)
-    wanted = np.zeros((rows, columns), dtype=np.bool_)
-    # few hits tell little about where others may be
-    reach = 1 + _MANY // int(np.count_nonzero(lengths))
-    _mark_around(lines.start, lines.first, lengths, reach, wanted)
-    narrow = cropped(shafts._replace(side=step, wanted=wanted))
-    return meeting._replace(
-        shafts=narrow,
-        first_faces=faces_over(meeting.first.tree, narrow),
-        second_faces=faces_over(meeting.second.tree, narrow),
-    )
-
-
-def _lengths(meeting: Meeting, fine: float) -> tuple[Lines, Floats, float]:
-    """Lines through the shafts, the length of each inside both bodies, the distance of the lines.
+def _lengths(meeting: Meeting, fine: float) -> Floats:
+    """Length inside both bodies of each of the lines through the shafts.
 
     A shaft is so many rows and columns wide; the rows are slanted.
     """
     first, second, _, (axes, corner, side, wanted), first_faces, second_faces = meeting
-    fine = min(fine, math.sqrt(_MOST_PLACES / wanted.size))
-    start, begin = _lines_through(wanted, fine)
-    if start[-1] > _MOST_LINES:
-        fine *= math.sqrt(_MOST_LINES / start[-1])
-        start, begin = _lines_through(wanted, fine)
     step = side / fine
     lines = Lines(
         axes,
         corner + step * np.array([(1 - _SLANT) / 2, 0.5, 0.0]),
         np.array([1 / step, 1 / step, 1.0]),
-        start,
-        begin,
+        *_lines_through(wanted, fine),
         _SLANT,
     )
     crossings = (
@@ -176,7 +146,7 @@ def _lengths(meeting: Meeting, fine: float) -> tuple[Lines, Floats, float]:
     )
     lengths = np.zeros(lines.start[-1])
     _shared_lengths(crossings, (first.outward, second.outward), lines, wanted, fine, lengths)
-    return lines, lengths, step
+    return lengths
 
 
 @kernel
@@ -203,17 +173,6 @@ def _lines_through(wanted: Flags, fine: float) -> tuple[Integers, Integers]:
 def _place_of(row: int, column: int) -> tuple[float, float]:
     """Where a line is, in distances of lines from the corner of the shafts."""
     return row + 0.5 - _SLANT * (column + 0.5), column + 0.5
-
-
-@kernel
-def _mark_around(start: Integers, first: Integers, lengths: Floats, reach: int, wanted: Flags) -> None:
-    """Mark the squares of the lines that have a length, and those around them."""
-    for row in range(len(first)):
-        for line in range(start[row], start[row + 1]):
-            if lengths[line] > 0.0:
-                down, across = _place_of(row, first[row] + line - start[row])
-                i, j = int(down), int(across)
-                wanted[max(i - reach, 0) : i + reach + 1, max(j - reach, 0) : j + reach + 1] = True
 
 
 @kernel
