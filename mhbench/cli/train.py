@@ -55,7 +55,7 @@ def command(
         --set trunk=inception_v3.pth
     mhbench train loco-refiner --data shards/jta --out weights/refiner
     mhbench train loco-vha --out weights/synthetic --set crowds.kind=jta \\
-        --set crop=[64,64] --set minutes=600 --set precision=bf16
+        --set minutes=600 --set precision=bf16
     torchrun --nproc-per-node 8 -m mhbench train loco-predictor ...
     """
     from mhbench.training import train  # noqa: PLC0415 - commands import their work when called

@@ -72,7 +72,12 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What all trainings have.
 
     Attributes:
-        learning_rate: of Adam with its default betas, without decay or schedule.
+        learning_rate: of Adam with its default betas.
+        warmup: first steps, in which the learning rate grows to what it is.
+        decay: whether it then falls in a straight line, to zero at the end of the epochs or minutes.
+        epsilon: of Adam. Volumes are 99 % empty, so gradients of their mean error are smaller than its usual
+            1e-8, and steps become too short to learn by; 1e-15 ends that.
+        clip: a gradient that is longer than so many times the usual length is shortened to that; 0 = never.
         batch: samples per forward pass and process.
         accumulation: forward passes per step.
         epoch_steps: steps per epoch.
@@ -90,6 +95,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     learning_rate: Rate = 1e-4
+    warmup: Whole = 0
+    decay: bool = False
+    epsilon: Rate = 1e-8
+    clip: Distance = 0.0
     batch: Positive = 1
     accumulation: Positive = 1
     epoch_steps: Positive
@@ -110,14 +119,21 @@ class AutoencoderConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknow
 
     Attributes:
         level: 1, 2 or 3.
+        learn: all layers, or only those that mix the joint types and part them again.
+        revive: count a negative value near a joint as it is, not as the zero the last ReLU makes of it, so
+            that no output dies (see `mhbench.models.loco.copying.copy_error`); the paper does not.
         sigma_start: of the Gaussians in the beginning; halved at each stall down to that of the data set.
         patience: epochs without a better loss that make a stall.
         least_gain: share by which a loss must be lower to be better.
-        crop: rows and columns of the volume that are trained on, around a random joint; 0 = all of it.
+        crop: rows and columns of the volume that are trained on, around a random joint; 0 = all of it. In a
+            crop of few cells of the code every layer sees the border: 16 x 16 voxels taught a network that
+            fails on whole frames.
         start: weights to begin with (fine-tuning).
     """
 
     level: Literal[1, 2, 3] = 2
+    learn: Literal["all", "mixing"] = "all"
+    revive: bool = False
     sigma_start: Rate = 8.0
     patience: Positive = 10
     least_gain: Share = 0.01
@@ -154,9 +170,11 @@ class UncompressedConfig(ImageConfig, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         level: whose networks; the paper took 2.
+        revive: see `AutoencoderConfig`.
     """
 
     level: Literal[1, 2, 3] = 2
+    revive: bool = False
 
 
 class RefinerConfig(TrainingConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):

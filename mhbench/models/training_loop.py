@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 import torch
+from torch import nn
 
 from mhbench.errors import InputError, OutputError
 from mhbench.jobs.progress import shown_progress
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 STATE: Final = "state/last.safetensors"
 LOG: Final = "log.csv"
 EVENTS: Final = "tensorboard"
+_REMEMBERED: Final = 0.98  # share of the earlier gradients in the usual length of one
 _HARMLESS: Final = ("epochs", "minutes", "save_every", "tensorboard")  # settings that change no step
 
 
@@ -71,13 +73,18 @@ class Trainer:
         self.task, self.config, self.out, self.device, self._say = task, config, out, device, say
         self.team = Team.joined(device)
         self.network = self.team.wrapped(task.network)
-        self.optimizer = torch.optim.Adam(task.network.parameters(), lr=config.learning_rate)
+        self.optimizer = torch.optim.Adam(
+            [one for one in task.network.parameters() if one.requires_grad],
+            lr=config.learning_rate,
+            eps=config.epsilon,
+        )
         half = config.precision == "fp16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.state = State(settings=msgspec.to_builtins(config))
         # the clock says nothing about work on a CPU that others share
         self._clock = time.process_time if device.type == "cpu" else time.monotonic
         self._started = 0.0
+        self._share_over = 0.0
         if (out / STATE).exists():
             self._load()
 
@@ -92,6 +99,8 @@ class Trainer:
         total = config.epochs * config.epoch_steps
         last = total if stop_after is None else min(total, self.state.step + stop_after)
         self._started = self._clock() - self.state.seconds
+        if config.minutes:
+            self._share_over = self.state.seconds / (60 * config.minutes)
         self.task.network.train()
         with (
             _stop_asked(active=self.team.size == 1) as asked,
@@ -151,19 +160,40 @@ class Trainer:
                 expected="a finite loss",
                 action="lower learning_rate, or set precision to bf16 or fp32; the last checkpoint is intact",
             )
+        if self.config.clip:
+            self._clip()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.state.step += 1
         self.state.loss_sum += total
 
+    def _learning_rate(self) -> float:
+        """Of this step: growing at first, falling to zero at the end, if the settings say so."""
+        config, step = self.config, self.state.step
+        growth = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+        over = self._share_over if config.minutes else step / (config.epochs * config.epoch_steps)
+        return config.learning_rate * growth * (1 - over if config.decay else 1.0)
+
+    def _clip(self) -> None:
+        """Shorten a gradient that is longer than `clip` times the usual length."""
+        self.scaler.unscale_(self.optimizer)
+        usual = self.state.gradient
+        most = self.config.clip * usual if usual else math.inf
+        length = float(nn.utils.clip_grad_norm_(self.task.network.parameters(), most))
+        if math.isfinite(length):  # in fp16 the scaler leaves out a step whose gradient is not
+            kept = _REMEMBERED if usual else 0.0
+            self.state.gradient = kept * usual + (1 - kept) * min(length, most)
+
     def _end_epoch(self) -> None:
         config, state, schedule = self.config, self.state, self.task.schedule
         epoch = state.step // config.epoch_steps
         loss = self.team.mean(state.loss_sum / config.epoch_steps)
         state.loss_sum = 0.0
-        progress = self._share_of_minutes()
-        state.over = progress >= 1
+        self._share_over = self._share_of_minutes()
+        state.over = self._share_over >= 1
         last = state.over or epoch == config.epochs
         row: dict[str, int | float] = {"epoch": epoch, "step": state.step, "loss": loss}
         if schedule is not None:
@@ -171,7 +201,7 @@ class Trainer:
         if last or epoch % config.validate_every == 0:
             row |= self._validated()
         if schedule is not None:
-            schedule.step(loss, progress)
+            schedule.step(loss, self._share_over)
         state.rows.append(row)
         if self.team.leads and config.tensorboard:
             write_events(self.out / EVENTS, row)

@@ -44,13 +44,18 @@ class Task(Protocol):
 
 
 class State(msgspec.Struct, kw_only=True):
-    """Where a training is; `rows` are those of the log, `seconds` are counted against a limit only."""
+    """Where a training is.
+
+    `rows` are those of the log, `seconds` are counted against a limit only, `gradient` is the usual length of
+    one (0 = none yet).
+    """
 
     settings: dict[str, Any]
     step: int = 0
     seconds: float = 0.0
     over: bool = False
     loss_sum: float = 0.0
+    gradient: float = 0.0
     best: float | None = None
     schedule: dict[str, int | float | None] = {}
     rows: list[dict[str, int | float]] = []

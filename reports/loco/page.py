@@ -34,7 +34,7 @@ NAMES = {"predictor2": "LoCO 2", "uncompressed": "without a code, end to end"}
 ABOUT = {
     "toy": "**Toy size.** Minutes of one core of a CPU; an eighth of the channels, 480 x 270 pixels and"
     " 12.5 m of JTA's view, 2 people on average and at most 4. These figures show that every stage runs and"
-    " what a minute or so of each reaches, no more; they say nothing about the published networks on JTA."
+    " what some minutes of each reach, no more; they say nothing about the published networks on JTA."
     " Those of the published size will be in `full.md` once a GPU has made them.",
     "full": "**Published size** on synthetic crowds: 20 people on average and at most 60. Not JTA: its images"
     " and people are not ours to have.",
@@ -80,38 +80,18 @@ def _page(rows: Sequence[Row], size: str) -> str:
         "",
         "| level | crowds | here | paper, on the real data | steps | minutes |",
         "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        if row.model == "loco-vha":
-            here = [row.metrics[f"f1.joint@{reach}vx"] for reach in (0, 1, 2)]
-            paper = _slashed(TABLE_2[row.level, row.data])
-            lines.append(
-                f"| {row.level} | {row.data} | {_slashed(here)} | {paper} | {row.steps} | {row.minutes:.1f} |"
-            )
-    lines += [
+        *(_autoencoder(row) for row in rows if row.stage.startswith("vha")),
+        *(line for row in rows if row.stage.startswith("mixing") for line in _mixing(row)),
         "",
         "## Image to people: F1 of joints within 0.4 / 0.8 / 1.2 m (%)",
         "",
         "| model | here | paper, on JTA | steps | minutes |",
         "|---|---|---|---|---|",
+        *(_pipeline(row, plus) for row in rows if row.stage in NAMES for plus in ("", "+")),
+        "",
+        f"![true joints as circles, found ones as crosses]({size}-people.png)",
+        *(line for row in rows if row.model == "loco-refiner" for line in _refiner(row)),
     ]
-    for row in rows:
-        if row.stage in NAMES:
-            for plus in ("", "+"):
-                here = [row.metrics[f"f1.joint@{reach}m{plus}"] for reach in (0.4, 0.8, 1.2)]
-                known = TABLE_3.get(row.stage + plus)
-                paper = "-" if known is None else " / ".join(f"{value:.2f}" for value in known)
-                name = NAMES[row.stage] + (", refined" if plus else "")
-                lines.append(f"| {name} | {_slashed(here)} | {paper} | {row.steps} | {row.minutes:.1f} |")
-    lines += ["", f"![true joints as circles, found ones as crosses]({size}-people.png)"]
-    for row in rows:
-        if row.model == "loco-refiner":
-            disturbed, whole = row.metrics["mpjpe"], row.metrics["mpjpe.undisturbed"]
-            lines += [
-                "",
-                "The refiner, on people with joints taken out and noise on the rest:",
-                f"{disturbed:.0f} mm ({whole:.0f} mm on undisturbed ones) after {row.steps} steps.",
-            ]
     empty = {row.data: f"{row.empty} of {row.frames} ({row.data})" for row in rows if row.empty}
     if empty:
         told = ", ".join(empty.values())
@@ -119,6 +99,38 @@ def _page(rows: Sequence[Row], size: str) -> str:
     if rows:
         lines += ["", f"{rows[0].hardware}; {rows[0].versions}; seed {rows[0].seed}."]
     return "\n".join(lines) + "\n"
+
+
+def _autoencoder(row: Row) -> str:
+    here = _slashed([row.metrics[f"f1.joint@{reach}vx"] for reach in (0, 1, 2)])
+    paper = _slashed(TABLE_2[row.level, row.data])
+    return f"| {row.level} | {row.data} | {here} | {paper} | {row.steps} | {row.minutes:.1f} |"
+
+
+def _mixing(row: Row) -> list[str]:
+    error = 100 * row.metrics["error.maps"]
+    return [
+        "",
+        f"Level {row.level} began with the layers that mix the joints alone, {row.steps} steps in",
+        f"{row.minutes:.1f} minutes, down to {error:.0f} % error of the maps.",
+    ]
+
+
+def _pipeline(row: Row, plus: str) -> str:
+    here = _slashed([row.metrics[f"f1.joint@{reach}m{plus}"] for reach in (0.4, 0.8, 1.2)])
+    known = TABLE_3.get(row.stage + plus)
+    paper = "-" if known is None else " / ".join(f"{value:.2f}" for value in known)
+    name = NAMES[row.stage] + (", refined" if plus else "")
+    return f"| {name} | {here} | {paper} | {row.steps} | {row.minutes:.1f} |"
+
+
+def _refiner(row: Row) -> list[str]:
+    disturbed, whole = row.metrics["mpjpe"], row.metrics["mpjpe.undisturbed"]
+    return [
+        "",
+        "The refiner, on people with joints taken out and noise on the rest:",
+        f"{disturbed:.0f} mm ({whole:.0f} mm on undisturbed ones) after {row.steps} steps.",
+    ]
 
 
 def _slashed(values: Sequence[float]) -> str:

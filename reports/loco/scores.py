@@ -45,7 +45,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         model: what was trained.
         level: of the code; 0 = none.
         data: crowds it was trained and tested on.
-        metrics: on the crowds held out for tests, percent (the refiner's: mm).
+        metrics: on the crowds held out for tests, percent (the refiner's: mm; of the layers
+            that mix the joints: share of the maps' squares, on crowds of the validation).
         validation: of the weights that were selected.
         frames: crowds it was tested on.
         empty: those of them with nobody in the image; to find nothing there counts as 100 %.
@@ -86,7 +87,7 @@ def row(
     samples = _source(stage).scenes("test", count)
     if stage.name in PIPELINES:
         metrics = pipeline_scores(stage.name, samples, options)
-    elif stage.model == "loco-vha":
+    elif stage.model == "loco-vha" and "learn" not in stage.changes:
         device = chosen_device(options.device)
         with torch.inference_mode():
             network: Any = loaded.network.to(device)

@@ -35,10 +35,9 @@ def study(monkeypatch):
     import train
 
     def short(stage):
-        widths = {"sigma_start": "2.0"} if stage.model == "loco-vha" else {}
         narrow = {"width": "0.03125"} if "width" in stage.changes else {}
         once = {"epoch_steps": "1", "validate_every": "1", "crowds.validation": "1"}
-        return replace(stage, changes=stage.changes | once | widths | narrow)
+        return replace(stage, changes=stage.changes | once | narrow)
 
     size = recipes.SIZES["toy"]
     monkeypatch.setitem(
@@ -84,16 +83,16 @@ def test_every_stage_makes_a_row_once(study, tmp_path, monkeypatch, capsys):
     study.main()
     rows = json.loads((tmp_path / "out" / "toy.json").read_bytes())["rows"]
     assert [row["stage"] for row in rows] == [
-        "vha1", "vha2", "vha3", "refiner", "predictor2", "uncompressed",
+        "mixing1", "vha1", "mixing2", "vha2", "mixing3", "vha3", "refiner", "predictor2", "uncompressed",
         "vha2-panoptic", "vha2-human36m", "vha3-panoptic", "vha3-human36m",
     ]  # fmt: skip
     assert all(row["steps"] == 1 and row["minutes"] > 0 for row in rows)
-    assert {"precision.joint@0.4m", "f1.joint@1.2m+"} <= set(rows[4]["metrics"])
+    assert {"precision.joint@0.4m", "f1.joint@1.2m+"} <= set(rows[7]["metrics"])
     page = (tmp_path / "out" / "toy.md").read_text()
     assert "56.5 / 90.3 / 92.9" in page
     assert "50.82 / 64.76 / 70.44" in page
     assert page.count("\n| ") == 2 + 7 + 4
-    assert len((tmp_path / "out" / "toy.csv").read_text().splitlines()) == 1 + 7 * 3 + 2 + 2 * 18
+    assert len((tmp_path / "out" / "toy.csv").read_text().splitlines()) == 1 + 7 * 3 + 3 + 2 + 2 * 18
     assert (tmp_path / "out" / "toy-people.png").stat().st_size > 10_000
     capsys.readouterr()
     study.main()

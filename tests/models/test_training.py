@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -29,6 +30,7 @@ from mhbench.models.training_config import (
 )
 from mhbench.models.training_frames import ShardSource
 from mhbench.models.training_loop import LOG, STATE
+from mhbench.models.training_task import State
 from mhbench.shards import open_shards
 from mhbench.training import MODELS, train
 
@@ -117,6 +119,62 @@ def test_a_training_that_was_stopped_ends_with_the_same_bits(toy, tmp_path, mode
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     for name in weights:
         assert load_network(tmp_path / "whole" / name).config.trained_on == ("toy",)
+
+
+def test_warm_up_decay_and_clipping_go_on_where_they_were(toy, tmp_path):
+    options = {"warmup": 5, "decay": "true", "clip": 1.1, "epsilon": 1e-15, "revive": "true"}
+    whole, _ = run(toy, tmp_path / "whole", **options)
+    for stop_after in (4, None):
+        stopped, _ = run(toy, tmp_path / "parts", "loco-vha", stop_after, **options)
+    assert stopped == whole
+    assert (tmp_path / "parts" / STATE).read_bytes() == (tmp_path / "whole" / STATE).read_bytes()
+    (group,) = state(tmp_path / "whole").groups
+    assert (group["lr"], group["eps"]) == (pytest.approx(1e-4 * (1 - 11 / 12)), 1e-15)
+
+
+def state(folder):
+    return msgspec.json.decode(read_tensors(folder / STATE)[1], type=State)
+
+
+def test_the_learning_rate_grows_and_falls(toy, tmp_path):
+    for stop_after, share in ((1, 1 / 5), (3, 4 / 5 * (1 - 3 / 12)), (2, 1 - 5 / 12)):
+        run(toy, tmp_path, stop_after=stop_after, warmup=5, decay="true")
+        assert state(tmp_path).groups[0]["lr"] == pytest.approx(1e-4 * share)
+
+
+def test_a_gradient_is_clipped_at_a_multiple_of_the_usual_one(toy, tmp_path, monkeypatch):
+    original, steps = AutoencoderTask.loss, []
+
+    def loss(self, network, batch):
+        steps.append(batch)
+        return original(self, network, batch) * (1000 if len(steps) == 3 else 1)
+
+    run(toy, tmp_path / "even", stop_after=2, clip=2.0)
+    usual = state(tmp_path / "even").gradient
+    monkeypatch.setattr(AutoencoderTask, "loss", loss)
+    run(toy, tmp_path / "spike", stop_after=3, clip=2.0)
+    # 2 % of the news, which is twice the usual length however long the gradient was
+    assert state(tmp_path / "spike").gradient == pytest.approx(usual * (0.98 + 0.02 * 2))
+
+
+def test_the_mixing_layers_learn_first_and_the_others_from_there(toy, tmp_path):
+    first, _ = run(toy, tmp_path / "mixing", learn="mixing", level=2, sigma_start=2.0, learning_rate=1e-3)
+    weights = tmp_path / "mixing" / "autoencoder.safetensors"
+    assert load_network(weights).config.metrics == {"error.maps": first.best}
+    learnt, _ = read_tensors(weights)
+    run(toy, tmp_path / "begun", stop_after=1, level=2, learning_rate=1e-12)
+    begun, _ = read_tensors(tmp_path / "begun" / STATE)
+    same = {
+        name.partition(".")[0]
+        for name, one in learnt.items()
+        if torch.allclose(one, begun[f"network.autoencoder.{name}"], rtol=0, atol=1e-9)
+    }
+    assert same >= {"encoder", "decoder"}
+    assert "fuser" not in same
+    errors = [float(row["error.maps"]) for row in log(tmp_path / "mixing") if row["error.maps"]]
+    assert first.best == min(errors) < 1.5
+    outcome, _ = run(toy, tmp_path / "all", start=weights, level=2, sigma_start=2.0)
+    assert outcome.finished
 
 
 def test_a_training_that_was_killed_ends_with_the_same_bits(toy, tmp_path, monkeypatch):
@@ -214,7 +272,7 @@ def test_fine_tuning_begins_with_other_weights(toy, tmp_path):
     run(toy, tmp_path, stop_after=1, level=2, start=toy[2], learning_rate=1e-12)
     tensors, _ = read_tensors(tmp_path / STATE)
     begun, _ = read_tensors(toy[2])
-    torch.testing.assert_close(tensors["network.encoder.0.weight"], begun["encoder.0.weight"])
+    torch.testing.assert_close(tensors["network.autoencoder.encoder.0.weight"], begun["encoder.0.weight"])
     with pytest.raises(InputError, match="has shape"):
         run(toy, tmp_path / "b", level=1, start=toy[2])
 

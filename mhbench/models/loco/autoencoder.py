@@ -101,15 +101,27 @@ class Autoencoder(nn.Module):
         """(B, J, D, H', W') -> (B, C, h, w), nowhere negative.
 
         Raises:
+            ShapeError: see `maps`.
+        """
+        fused: torch.Tensor = self.fuser(self.maps(volumes))
+        return fused[:, 0]
+
+    def maps(self, volumes: torch.Tensor) -> torch.Tensor:
+        """(B, J, D, H', W') -> (B, J, C, h, w): the joint types one by one, in the size of the code.
+
+        Raises:
             ShapeError: other joints or depth bins, or rows or columns that cannot be halved so often.
         """
         batch, joints, depth_bins, rows, columns = _checked(volumes, self)
-        maps = self.encoder(volumes.reshape(batch * joints, depth_bins, rows, columns))
-        fused: torch.Tensor = self.fuser(maps.reshape(batch, joints, *maps.shape[1:]))
-        return fused[:, 0]
+        maps: torch.Tensor = self.encoder(volumes.reshape(batch * joints, depth_bins, rows, columns))
+        return maps.reshape(batch, joints, *maps.shape[1:])
 
-    def decode(self, code: torch.Tensor) -> torch.Tensor:
+    def decode(self, code: torch.Tensor, *, last_relu: bool = True) -> torch.Tensor:
         """(B, C, h, w) -> (B, J, D, H', W').
+
+        Args:
+            code: of one or more frames.
+            last_relu: without it, what the last convolution says, negative or not.
 
         Raises:
             ShapeError: the code has another number of channels.
@@ -121,20 +133,9 @@ class Autoencoder(nn.Module):
                 action="use the code predictor and the autoencoder of the same level and depth bins",
             )
         maps = self.defuser(code[:, None])
-        batch = len(code)
-        volumes: torch.Tensor = self.decoder(maps.reshape(batch * self.joints, *code.shape[1:]))
-        return volumes.reshape(batch, self.joints, *volumes.shape[1:])
-
-
-def initialise(network: nn.Module) -> None:
-    """Weights of the variance 1 / inputs (LeCun et al. 1998), so that a signal keeps its size.
-
-    The paper does not say how it begins. Torch's own choice has a third of that variance: the signal fades
-    from layer to layer, and the network stays long at the empty volume, which is nearly right everywhere.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d):
-            nn.init.kaiming_uniform_(layer.weight, a=1.0)
+        decoder = self.decoder if last_relu else self.decoder[:-1]
+        volumes: torch.Tensor = decoder(maps.reshape(-1, *code.shape[1:]))
+        return volumes.reshape(len(code), self.joints, *volumes.shape[1:])
 
 
 def _halving(channels: Sequence[int], strides: Sequence[int]) -> list[nn.Module]:

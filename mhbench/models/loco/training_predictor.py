@@ -17,8 +17,10 @@ from torch.nn import functional
 from mhbench.errors import InputError, UsageError
 from mhbench.heatmaps import PEAK_RULES, to_camera
 from mhbench.metrics.joint_detection import joint_f1_frames
-from mhbench.models.loco.autoencoder import Autoencoder, initialise
+from mhbench.models.loco.autoencoder import Autoencoder
 from mhbench.models.loco.checkpoints import Config, GridConfig, Product, fit, load_network, load_trunk
+from mhbench.models.loco.copying import copy_error
+from mhbench.models.loco.initial_weights import initialise, initialise_autoencoder
 from mhbench.models.loco.predictor import Predictor, image_tensor
 from mhbench.models.loco.volumes import found_peaks, rendered
 from mhbench.models.tensor_files import read_tensors
@@ -122,7 +124,7 @@ class UncompressedTask:
         torch.manual_seed(config.seed)
         predictor = _fresh_predictor(config.level, self._grid, config)
         decoder = Autoencoder(config.level, self._grid.depth_bins, len(self._grid.joints))
-        initialise(decoder)
+        initialise_autoencoder(decoder)
         # nothing is encoded: what is never used would keep several GPUs waiting for its gradients
         decoder.encoder.requires_grad_(requires_grad=False)
         decoder.fuser.requires_grad_(requires_grad=False)
@@ -135,7 +137,7 @@ class UncompressedTask:
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Mean squared error of all voxels."""
         volumes = rendered(batch.grid, batch.centres, self._device)
-        return functional.mse_loss(network(_images(batch, self._device)).float(), volumes)
+        return copy_error(network(_images(batch, self._device)), volumes, revive=self._config.revive)
 
     def validate(self) -> dict[str, float]:
         """F1 of the joints found, percent, within 0.4 m."""
