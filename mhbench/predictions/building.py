@@ -32,7 +32,8 @@ _COLUMNS: Final = (
     *("score", "bbox", "depth", "joint_scores", "vertices", "joints3d", "joints2d", "rotations"),
 )
 _VALUES: Final = attrgetter(*_COLUMNS)
-_ONE_BY_ONE: Final = ("joints3d", "joints2d", "rotations")  # each joint or bone may be missing
+# each joint, bone or vertex may be missing; scoring leaves out and counts who is no whole mesh
+_ONE_BY_ONE: Final = ("joints3d", "joints2d", "rotations", "vertices")
 
 
 class GrowingColumn:
@@ -224,7 +225,7 @@ def _filled(value: Any, shape: tuple[int, ...]) -> Any:
 
 
 def check_whole(table: PredictionTable) -> None:
-    """Check that a joint, a bone's rotation, a box or a body is there or missing as a whole.
+    """Check that a joint, a bone's rotation, a vertex, a box or a body is there or missing as a whole.
 
     Raises:
         PredictionError: one of its numbers is missing and another is not, with the JSON path.

@@ -246,7 +246,7 @@ def bomb(file):
         (replace("persons/person", [1] * 4), ["/persons/person", "texts"]),
         (replace("persons/joints3d", np.zeros((4, 15, 2))), ["persons/joints3d is float64[4, 15, 2]"]),
         (replace("persons/bbox", [[1, 2, 3, np.nan]] * 4), ["persons[0].bbox has a null and a number"]),
-        (spoil("persons/vertices", (2, 3, 1)), ["$.predictions[2].persons[1].vertices has a null"]),
+        (spoil("persons/vertices", (2, 3, 1)), ["$.predictions[2].persons[1].vertices[3] has a null"]),
         (spoil("persons/rotations", (3, 1, 0, 0)), ["persons[2].rotations[1] has a null and a number"]),
         (spoil("persons/smpl_betas", 1), ["/persons/smpl_betas[1] and smpl_pose are not both there"]),
         (lambda file: file["persons"].__delitem__("smpl_betas"), ["/persons/smpl_betas[0]", "zeros"]),
