@@ -57,7 +57,9 @@ def bodies_figure(
             expected="(V, 3) finite vertices of at least one person",
             action="check the predictions: mhbench validate FILE",
         )
-    names = tuple(str(person) for person in range(len(meshes)))
+    # the truth by its tracks, as in the picture of joints; predictions by their place in the frame
+    known = predictions is None and "track" in table.persons
+    names = tuple(map(str, table.persons["track"].tolist() if known else range(len(meshes))))
     model = f", {given.model}" if given.model else ""
     order = None if predictions is None else depth_order_of(table, predictions, row, meshes)
     return draw_bodies(

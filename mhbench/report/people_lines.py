@@ -29,6 +29,7 @@ _CASING: Final = (1.0, 1.0, 1.0, 0.6)  # around lines, so that they are seen on 
 _DASHED: Final = (0, (3.5, 1.5))
 _DOTTED: Final = (0, (1.0, 1.0))
 _SMALL: Final = 50.0  # points on paper, of a person whose lines are as thick as any
+_SHEETS: Final = 10.0
 _LETTER: Final = 5.2  # points, of a name
 _LINE: Final = 12.0  # points
 
@@ -66,6 +67,7 @@ def draw_person(
         hidden: (J,) joints that are occluded, drawn hollow.
         order: what is drawn over what, higher is nearer.
     """
+    points = _near(axes, points)
     segments, left = _limbs(points, skeleton_name)
     dark = np.array(to_rgb(paint)) * _LEFT
     colours = np.where(left[:, None], dark, to_rgb(paint))
@@ -89,6 +91,7 @@ def draw_person(
 
 def draw_prediction(axes: Axes, points: Floats, skeleton_name: str, *, order: float = 50.0) -> None:
     """Draw the limbs of one predicted person; arguments as in `draw_person`."""
+    points = _near(axes, points)
     segments, left = _limbs(points, skeleton_name)
     weight = _weight(axes, points)
     _lines(axes, segments, [_CASING], 2.2 * weight, order)
@@ -98,7 +101,7 @@ def draw_prediction(axes: Axes, points: Floats, skeleton_name: str, *, order: fl
 
 def draw_loose(axes: Axes, points: Floats) -> None:
     """Draw predicted joints without people, (N, 2)."""
-    axes.plot(*points.T, "x", ms=4, mew=1.1, color=INK, zorder=51, ls="none")
+    axes.plot(*_near(axes, points).T, "x", ms=4, mew=1.1, color=INK, zorder=51, ls="none")
 
 
 def legend_entries(*, hidden: bool, predicted: bool, loose: bool) -> list[Line2D]:
@@ -164,6 +167,14 @@ def highest(points: Floats) -> tuple[float, float] | None:
         return None
     x, y = known[np.argmin(known[:, 1])]
     return float(x), float(y)
+
+
+def _near(axes: Axes, points: Floats) -> Floats:
+    """The points, NaN where they are many sheets away: a dashed line that long would take for ever."""
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    middle, size = limits.mean(axis=1), np.abs(np.diff(limits, axis=1))[:, 0]
+    near = (np.abs(points - middle) <= _SHEETS * size).all(axis=1, keepdims=True)
+    return np.where(near, points, np.nan)
 
 
 def _weight(axes: Axes, points: Floats) -> float:

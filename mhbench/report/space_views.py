@@ -27,6 +27,7 @@ _STEPS: Final = (0.5, 1.0, 2.0, 5.0)  # and ten times as much, and so on
 _MOST_SQUARES: Final = 4
 _TALLEST: Final = 2.0  # metres of the measure beside people
 _MARGIN_M: Final = 0.35
+_FARTHEST_M: Final = 1e5  # nothing that is farther away is waited for
 _EMPTY: Final = np.array([[-1.0, 0.0, 2.0], [1.0, 0.0, 4.0]])  # what is shown where nobody is
 
 
@@ -104,7 +105,7 @@ def _points(bodies: Sequence[Body], overlay: Overlay | None) -> Floats:
     if overlay is not None:
         every += [overlay.joints3d.reshape(-1, 3), overlay.loose3d]
     points: Floats = np.concatenate([np.zeros((0, 3)), *every])
-    points = points[np.isfinite(points).all(axis=1)]
+    points = points[(np.abs(points) < _FARTHEST_M).all(axis=1)]  # NaN is not
     return points if len(points) else _EMPTY
 
 
@@ -118,9 +119,8 @@ def _turned(points: Floats) -> Floats:
 
 def _away(joints: Floats) -> float:
     """How far a person is from the eye, along the floor."""
-    x, _, z = (
-        joints[np.isfinite(joints).all(axis=1)].mean(axis=0) if np.isfinite(joints).any() else np.zeros(3)
-    )
+    known = joints[np.isfinite(joints).all(axis=1)]
+    x, _, z = known.mean(axis=0) if len(known) else np.zeros(3)
     return float(z * np.cos(_AZIMUTH) - x * np.sin(_AZIMUTH))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,3 +136,18 @@ def test_nobody_at_all_is_a_picture_too():
     assert len(draw_frame(frame_of([])).axes) == 3
     nowhere = [np.full((len(SKELETON), 3), np.nan)]
     assert len(draw_frame(frame_of(nowhere)).axes) == 3
+
+
+@pytest.mark.parametrize("far", [np.inf, 1e300, 1e12, 4e4, -5.0])
+def test_predictions_of_no_place_spoil_no_picture(far, tmp_path):
+    table = frame_of(people((0, 0, 3)))
+    guess = people((0, 0, 3), (0, 0, 3))
+    guess[0][:3] = far
+    guess[1] += far
+    given = prediction_table(table, SKELETON.name, [[]])
+    given = replace(
+        given, person_start=np.array([0, 2]), persons={"joints3d": np.array(guess), "score": np.ones(2)}
+    )
+    with np.errstate(all="ignore"):
+        figure = draw_frame(table, overlay=overlay_of(table, given, 0))
+    figure.savefig(tmp_path / "a.png")
