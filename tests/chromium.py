@@ -61,6 +61,10 @@ class Chromium:
         while True:
             answer = self._receive()
             if answer.get("id") == self._number:
+                if "navigated" in answer.get("error", {}).get("message", ""):
+                    # the page was left while it was asked: the next one answers
+                    time.sleep(0.02)
+                    return self.call(method, **parameters)
                 assert "error" not in answer, answer
                 return answer["result"]
 
