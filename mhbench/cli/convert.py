@@ -8,12 +8,12 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import HEATMAP_FORMS, names
+from mhbench.cli.options import HEATMAP_FORMS, dataset_name, names
 from mhbench.places import raw_root
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("dataset")
+@click.argument("dataset", callback=dataset_name)
 @click.option(
     "--raw",
     type=click.Path(path_type=Path),

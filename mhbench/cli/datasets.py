@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from mhbench.cli.options import say
+from mhbench.cli.options import dataset_name, say
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=dataset_name)
 def command(name: str | None) -> None:
     """Tell what each data set (or the one called NAME) is, its licence, its source and the files it needs.
 

@@ -7,13 +7,13 @@ from typing import Literal
 
 import click
 
-from mhbench.cli.options import say
+from mhbench.cli.options import dataset_name, say
 from mhbench.errors import UsageError
 from mhbench.places import raw_root
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("dataset", required=False)
+@click.argument("dataset", required=False, callback=dataset_name)
 @click.option(
     "--raw",
     type=click.Path(path_type=Path),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from mhbench.cli.options import dataset_name
+
 
 @click.command(context_settings={"show_default": True})
 @click.argument("shards", type=click.Path(path_type=Path))
@@ -17,7 +19,7 @@ import click
     help="coco: keypoint JSON; webdataset: tar archives; huggingface: Parquet (needs the extra parquet).",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
-@click.option("--dataset", help="Which data set, where SHARDS holds several.")
+@click.option("--dataset", callback=dataset_name, help="Which data set, where SHARDS holds several.")
 @click.option("--split", help="Only this split.")
 @click.option("--images/--no-images", default=False, help="Put the images in, too.")
 @click.option(

@@ -27,6 +27,13 @@ data_option = click.option(
 )
 
 
+def dataset_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Callback: the id of a data set that is called by another of its names, such as H36M."""
+    from mhbench.datasets.names import dataset_id  # noqa: PLC0415 - commands import their work when called
+
+    return name if name is None else dataset_id(name)
+
+
 def say(text: str, *, err: bool = False) -> None:
     """Print; on a terminal, long lines are folded under the column that their words begin in."""
     stream = sys.stderr if err else sys.stdout

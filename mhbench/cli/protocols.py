@@ -6,12 +6,14 @@ import textwrap
 
 import click
 
-from mhbench.cli.options import say
+from mhbench.cli.options import dataset_name, say
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--dataset", help="Only the protocols of this data set; completes a bare NAME.")
+@click.option(
+    "--dataset", callback=dataset_name, help="Only the protocols of this data set; completes a bare NAME."
+)
 def command(name: str | None, dataset: str | None) -> None:
     """List all protocols, or those of a data set, or print every choice of one.
 
@@ -20,10 +22,11 @@ def command(name: str | None, dataset: str | None) -> None:
     mhbench protocols mupots
     mhbench protocols panoptic/zanfir-loco
     """
+    from mhbench.datasets.names import dataset_id  # noqa: PLC0415 - commands import their work when called
     from mhbench.protocols.loading import load_protocol, protocol_names, protocols_of, resolve_protocol  # noqa: PLC0415
     from mhbench.protocols.words import list_in_words, protocol_in_words  # noqa: PLC0415 - see cli/evaluate.py
 
-    if name is not None and (own := protocols_of(name)):
+    if name is not None and (own := protocols_of(dataset_id(name))):
         name, names = None, own
     else:
         names = protocols_of(dataset) if dataset else protocol_names()

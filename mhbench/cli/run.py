@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from mhbench.cli.options import data_option
+from mhbench.cli.options import data_option, dataset_name
 from mhbench.errors import UsageError
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("model")
 @data_option
-@click.option("--dataset", help="Which data set, where the folder holds several.")
+@click.option("--dataset", callback=dataset_name, help="Which data set, where the folder holds several.")
 @click.option("--split", help="Only this split.")
 @click.option("--protocol", help="Only the frames this protocol expects.")
 @click.option(

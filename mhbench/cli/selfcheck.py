@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from mhbench.cli.options import dataset_name
+
 
 @click.command()
-@click.argument("dataset")
+@click.argument("dataset", callback=dataset_name)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 def command(dataset: str, folder: Path) -> int:
     """Compare the shards of DATASET in DIR with what the data set is known to hold, and print a certificate.

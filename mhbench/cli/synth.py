@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from mhbench.cli.options import names
+from mhbench.cli.options import dataset_name, names
 from mhbench.errors import UsageError
 
 
 @click.command()
-@click.argument("dataset")
+@click.argument("dataset", callback=dataset_name)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--frames", default=20, show_default=True, help="Number of frames.")
 @click.option(

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from mhbench.cli.options import chosen_options, data_option
+from mhbench.cli.options import chosen_options, data_option, dataset_name
 
 
 @click.command(context_settings={"show_default": True})
 @click.argument("model", metavar="loco-vha|loco-predictor|loco-refiner|loco-uncompressed")
 @data_option
-@click.option("--dataset", help="Which data set, where the folder holds several.")
+@click.option("--dataset", callback=dataset_name, help="Which data set, where the folder holds several.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

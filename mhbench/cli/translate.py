@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mhbench.cli.options import data_option
+from mhbench.cli.options import data_option, dataset_name
 
 
 @click.command(context_settings={"show_default": True})
@@ -14,7 +14,7 @@ from mhbench.cli.options import data_option
 @click.argument("results", type=click.Path(path_type=Path))
 @data_option
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Predictions file, .json or .h5.")
-@click.option("--dataset", help="Needed where --data holds several data sets.")
+@click.option("--dataset", callback=dataset_name, help="Needed where --data holds several data sets.")
 @click.option("--model", default="", show_default="the folder's name", help="Name of the model.")
 def command(program: str, results: Path, data: Path, out: Path, dataset: str | None, model: str) -> None:
     """Write the RESULTS that PROGRAM saved about a data set's images as a predictions file.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mhbench.evaluation.printing import all_wrapped, number, wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -71,40 +73,42 @@ class Audit:
 
 
 def _convention_lines(one: Audit) -> list[str]:
+    width = max(len(name) for name in (*one.chosen, *(row.metric for row in one.rows))) + 2
     lines = [f"{one.protocol}, the chosen protocol"]
     lines += [
-        f"  {name:<24}{'n/a' if value is None else format(value, '.2f'):>10} {unit}"
+        f"    {name:<{width}}{number(value, unit):>10} {unit}".rstrip()
         for name, (value, unit) in one.chosen.items()
     ]
-    width = max((len(row.value) for row in one.rows), default=0) + 2
     axis, last = "", ""
     for row in one.rows:
-        if row.chosen and row.value == last:
+        if row.axis != axis:
+            axis, last = row.axis, ""
+            lines += ["", f"{axis:<{width + 4}}{'value':>10}{'change':>10}"]
+        if row.value != last:
+            lines += wrapped(f"{'*' if row.chosen else ' '} {row.value} ({row.source})")
+        elif row.chosen:
             continue  # its further metrics stand above
         last = row.value
-        if row.axis != axis:
-            axis = row.axis
-            lines += ["", f"{axis:<{width + 2}}{'metric':<16}{'value':>10}{'change':>10}      from"]
-        number = "n/a" if row.number is None else f"{row.number:.2f}"
-        change = "" if row.difference is None else f"{row.difference:+.2f}"
-        mark = "*" if row.chosen else " "
+        change = "" if row.difference is None else number(row.difference, row.unit, sign=True)
         lines.append(
-            f"{mark} {row.value:<{width}}{row.metric:<16}{number:>10}{change:>10} {row.unit:<4} {row.source}"
+            f"    {row.metric:<{width}}{number(row.number, row.unit):>10}{change:>10} {row.unit}".rstrip()
         )
     lines += ["", "* as the chosen protocol; change is to its own number"]
     if one.impossible:
-        lines += ["not possible with these predictions:"]
-        lines += [f"  {text}" for text in one.impossible]
+        lines += [
+            "not possible with these predictions:",
+            *all_wrapped(f"  {text}" for text in one.impossible),
+        ]
     return lines
 
 
 def _mistake_lines(one: Audit) -> list[str]:
-    lines = [f"common mistakes undone ({one.judged_by})"]
+    lines = wrapped(f"common mistakes undone ({one.judged_by})")
     lines.append(f"  {'as they are':<34}{one.error:>10.1f}")
     return lines + [f"  {row.name:<34}{row.error:>10.1f}" for row in one.mistakes]
 
 
 def _warning_lines(one: Audit) -> list[str]:
-    lines = [f"warning: {warning}" for warning in one.warnings]
+    lines = all_wrapped(f"warning: {warning}" for warning in one.warnings)
     lines = ["", *lines] if lines else ["no mistake undone makes them better"]
-    return lines + [f"contamination: {words}" for words in one.contamination]
+    return lines + all_wrapped(f"contamination: {words}" for words in one.contamination)

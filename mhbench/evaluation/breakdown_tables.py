@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mhbench.errors import UsageError
-from mhbench.evaluation.results import LINE, part_words
+from mhbench.evaluation.printing import LINE, number
+from mhbench.evaluation.results import part_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,9 +52,9 @@ def breakdown_table(result: Result, by: str) -> str:
     for names in _columns_that_fit(list(rows[0].metrics), first):
         lines = [f"{by:<{first}}" + "".join(f"  {name:>{_column_width(name)}}" for name in names)]
         for part, row in zip(words, rows, strict=True):
-            cells = [(row.metrics[name], _column_width(name)) for name in names]
-            texts = [f"  {'n/a' if value is None else f'{value:.2f}':>{width}}" for value, width in cells]
-            lines.append(f"{part:<{first}}" + "".join(texts))
+            texts = [number(row.metrics[name], result.metrics[name].unit) for name in names]
+            cells = [f"  {text:>{_column_width(name)}}" for name, text in zip(names, texts, strict=True)]
+            lines.append(f"{part:<{first}}" + "".join(cells))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 

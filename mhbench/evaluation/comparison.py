@@ -14,14 +14,17 @@ import numpy as np
 
 from mhbench.errors import UsageError
 from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.printing import all_wrapped, interval, number, table, wrapped
 from mhbench.evaluation.resampling import PART_DRAWS, percentile_interval, unpacked, unpacked_part
-from mhbench.evaluation.results import part_words, wrapped
+from mhbench.evaluation.results import part_words
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from mhbench.evaluation.results import Result
 
+_HEAD: Final = ("A", "B", "B - A", "unit", "95 % interval", "p")
+_LEFT: Final = (0, 4, 5)
 LEVEL: Final = 0.05
 """The p-value below which a difference is not put down to chance."""
 
@@ -235,23 +238,21 @@ def _heading(comparison: Comparison) -> list[str]:
     return [comparison.protocol, f"A  {comparison.models[0]}", f"B  {comparison.models[1]}"]
 
 
-def _number(value: float | None, form: str = ".2f") -> str:
-    return "n/a" if value is None else format(value, form)
-
-
-def _chance(interval: tuple[float, float] | None, p: float | None, unit: str = "") -> str:
-    bounds = f"[{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else ""
-    return f" {unit:<3} {bounds:<18}{'' if p is None else f'{p:.3f}':>7}"
+def _numbers(one: MetricDifference | PartDifference, unit: str) -> list[str]:
+    """Both values, their difference, its unit, interval and p-value: the cells under `_HEAD`."""
+    return [
+        number(one.first, unit),
+        number(one.second, unit),
+        number(_subtracted(one.first, one.second), unit, sign=True),
+        unit,
+        interval(one.ci95, unit, sign=True),
+        "" if one.p_value is None else f"{one.p_value:.3f}",
+    ]
 
 
 def _metric_lines(comparison: Comparison) -> list[str]:
-    width = max([len(one.metric) for one in comparison.metrics] + [len("metric")]) + 2
-    lines = [f"{'metric':<{width}}{'A':>9}{'B':>9}{'B - A':>9}     {'95 % interval':<18}{'p':>7}"]
-    lines += [
-        f"{one.metric:<{width}}{_number(one.first):>9}{_number(one.second):>9}"
-        f"{_number(one.difference, '+.2f'):>9}{_chance(one.ci95, one.p_value, one.unit)}".rstrip()
-        for one in comparison.metrics
-    ]
+    rows = [[one.metric, *_numbers(one, one.unit)] for one in comparison.metrics]
+    lines = table([["metric", *_HEAD], *rows], left=_LEFT)
     if comparison.drawn:
         lines += wrapped(f"intervals and p: paired, {comparison.drawn}")
     judged: dict[str, list[str]] = {}
@@ -265,21 +266,14 @@ def _metric_lines(comparison: Comparison) -> list[str]:
 
 def _part_lines(comparison: Comparison) -> list[str]:
     lines: list[str] = []
+    units = {one.metric: one.unit for one in comparison.metrics}
     for metric in dict.fromkeys(part.metric for part in comparison.parts):
         parts = [part for part in comparison.parts if part.metric == metric]
         words = [part_words(comparison.by, part.key) for part in parts]
-        width = max(len(one) for one in [*words, comparison.by]) + 2
-        head = f"     {'95 % interval':<18}{'p':>7}" if any(part.ci95 for part in parts) else ""
-        lines += ["", f"{metric} by {comparison.by}"]
-        lines.append(f"{comparison.by:<{width}}{'A':>9}{'B':>9}{'B - A':>9}{head}")
-        lower = 0
-        for name, part in zip(words, parts, strict=True):
-            difference = _subtracted(part.first, part.second)
-            lower += difference is not None and difference < 0.0
-            lines.append(
-                f"{name:<{width}}{_number(part.first):>9}{_number(part.second):>9}"
-                f"{_number(difference, '+.2f'):>9}{_chance(part.ci95, part.p_value)}".rstrip()
-            )
+        cells = [[name, *_numbers(part, units[metric])] for name, part in zip(words, parts, strict=True)]
+        lines += ["", f"{metric} by {comparison.by}", *table([[comparison.by, *_HEAD], *cells], left=_LEFT)]
+        apart = [_subtracted(part.first, part.second) for part in parts]
+        lower = sum(one is not None and one < 0.0 for one in apart)
         lines.append(f"B is lower in {lower} of {len(parts)}")
     if any(part.ci95 for part in comparison.parts):
         lines.append(f"intervals and p of parts: paired, the first {PART_DRAWS} of these draws")
@@ -287,4 +281,4 @@ def _part_lines(comparison: Comparison) -> list[str]:
 
 
 def _remark_lines(comparison: Comparison) -> list[str]:
-    return ["", *comparison.remarks] if comparison.remarks else []
+    return ["", *all_wrapped(comparison.remarks)] if comparison.remarks else []

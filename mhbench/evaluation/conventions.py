@@ -18,7 +18,7 @@ from mhbench.evaluation.perturbations import PERTURBATIONS
 from mhbench.evaluation.rescoring import Rescorer
 from mhbench.manifests import read_manifest
 from mhbench.predictions.reading import read_predictions
-from mhbench.protocols.loading import OptionRule, protocol_hash, resolve_protocol, with_options
+from mhbench.protocols.loading import OptionRule, named_dataset, protocol_hash, resolve_protocol, with_options
 from mhbench.protocols.metric_names import error_name
 from mhbench.protocols.training_rules import broken_rules, training_overlaps
 from mhbench.scoring.intervals import Groups, averaging_groups, headline
@@ -77,7 +77,7 @@ def audit(
         MhbenchError: the predictions do not fit the chosen protocol itself.
     """
     chosen = options or EvaluationOptions()
-    predictions = read_predictions(path, dataset=protocol.partition("/")[0] if "/" in protocol else None)
+    predictions = read_predictions(path, dataset=named_dataset(protocol))
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
     rescorer = Rescorer(predictions, rules, data, chosen)
     own = _numbers(rescorer.chosen, rules)

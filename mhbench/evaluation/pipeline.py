@@ -15,13 +15,14 @@ import numpy as np
 
 from mhbench import __version__
 from mhbench.datasets.manifest import dataset_manifest
+from mhbench.datasets.names import dataset_id
 from mhbench.errors import PredictionError, UsageError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.passes import Pass, ShardReader, pass_over_predictions, pass_over_shards
 from mhbench.evaluation.result_making import make_result
 from mhbench.predictions.impossible import unit_faults
 from mhbench.predictions.reading import read_predictions
-from mhbench.protocols.loading import ANY, resolve_protocol, with_options
+from mhbench.protocols.loading import ANY, named_dataset, resolve_protocol, with_options
 from mhbench.scoring.bodies import SKELETONS
 from mhbench.scoring.scored import kind_of_scoring
 from mhbench.shards.reading import open_shards
@@ -69,7 +70,7 @@ def evaluate(
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
     # formats without a data set of their own (COCO results) take that of the full protocol name
-    named = protocol.partition("/")[0] if "/" in protocol else None
+    named = named_dataset(protocol)
     predictions = read_predictions(path, dataset=None if named == ANY else named)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
     for fault in unit_faults(predictions):
@@ -181,8 +182,11 @@ def _check_scorable(protocol: Protocol) -> None:
 
 def _check_dataset(predictions: PredictionTable, protocol: Protocol) -> None:
     if protocol.frames.dataset not in {predictions.dataset, ANY}:
+        meant = dataset_id(predictions.dataset) == protocol.frames.dataset
         raise PredictionError(
             f"{predictions.source}: the predictions are of the data set {predictions.dataset!r}",
             expected=f"{protocol.frames.dataset!r}, the data set of {protocol.name}",
-            action="choose a protocol of that data set; `mhbench protocols` lists them",
+            action=f"write the id {protocol.frames.dataset!r} in $.dataset"
+            if meant
+            else "choose a protocol of that data set; `mhbench protocols` lists them",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Mapping  # noqa: TC003 - msgspec resolves the field types at run time
 from pathlib import Path  # noqa: TC003 - same
 from typing import Any, Final, Literal
@@ -11,10 +10,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mhbench.errors import InputError, MissingInputError
+from mhbench.evaluation.printing import all_wrapped, interval, number, wrapped
 
 FORMAT: Final = "mhbench-result/1"
 _LOOK: Final = "`mhbench audit` tries other axes, units and sides, `mhbench view --preds` draws them"
-LINE: Final = 80  # characters of a terminal
 _ZEROS: Final = re.compile(r"\b0+(?=\d)")
 
 
@@ -219,9 +218,8 @@ def _metrics(result: Result) -> list[str]:
     width = max([len(name) for name in result.metrics] + [len("metric")]) + 2
     lines = [f"{'metric':<{width}}{'value':>12}    95 % interval"]
     for name, value in result.metrics.items():
-        number = "n/a" if value.value is None else f"{value.value:.2f} {value.unit:<2}"
-        interval = f"[{value.ci95[0]:.2f}, {value.ci95[1]:.2f}]" if value.ci95 else ""
-        lines.append(f"{name:<{width}}{number:>12}    {interval:<22}".rstrip())
+        text = number(value.value, value.unit) + ("" if value.value is None else f" {value.unit:<2}")
+        lines.append(f"{name:<{width}}{text:>12}    {interval(value.ci95, value.unit)}".rstrip())
     if result.protocol.resampled:
         seconds = result.provenance.get("interval_seconds")
         cost = "" if seconds is None else f", made in {seconds:.2f} s"
@@ -242,7 +240,7 @@ def _without_intervals_of_parts(result: Result) -> list[str]:
 
 def _remarks(result: Result) -> list[str]:
     counts = result.counts
-    lines = [f"joint coverage {100 * result.joint_coverage:.2f} %"]
+    lines = [f"joint coverage {100 * result.joint_coverage:.2f} %"] if result.protocol.joints else []
     if counts.matched == 0 and counts.gt_persons and counts.predicted_persons:
         lines = [f"nobody was matched: {_LOOK}"]
     if result.provenance.get("place"):
@@ -259,7 +257,7 @@ def _remarks(result: Result) -> list[str]:
     if not result.comparable.value:
         lines.append("not comparable with other results of this protocol:")
         lines += [f"  - {reason}" for reason in result.comparable.reasons]
-    return ["", *(part for line in lines for part in wrapped(line))]
+    return ["", *all_wrapped(lines)]
 
 
 def _bodies(told: Mapping[str, Any]) -> list[str]:
@@ -270,9 +268,3 @@ def _bodies(told: Mapping[str, Any]) -> list[str]:
     among = f"collisions among {told['collision_people']} bodies of {told['collisions_among']}"
     pairs = f"{told['collision_candidate_pairs']} pairs of boxes meet"
     return [f"{among}, {pairs}; {without} people have no whole body"]
-
-
-def wrapped(line: str) -> list[str]:
-    """A line of words as lines that a terminal holds."""
-    indent = "  " + " " * (len(line) - len(line.lstrip()))
-    return textwrap.wrap(line, LINE, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False)

@@ -18,6 +18,7 @@ import msgspec
 from mhbench.errors import MissingInputError, UsageError
 from mhbench.evaluation.comparison import compare_results
 from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.printing import all_wrapped, interval, number, table
 from mhbench.evaluation.results import read_result
 from mhbench.leaderboard.entries import ENTRY_FORMAT, read_entry
 
@@ -95,12 +96,27 @@ class Gate:
                 f"{self.protocol}: {self.models[1]} against {self.models[0]}",
                 "",
                 *_table(self.verdicts),
-                f"loss: positive is worse; paired, {self.drawn}",
-                *(f"lost: {reason}" for reason in self.lost),
+                *all_wrapped(self.notes),
+                *all_wrapped(f"lost: {reason}" for reason in self.lost),
                 "",
-                self.summary,
+                *all_wrapped([self.summary]),
             ]
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """What the table means, as sentences: what the loss is, what is allowed, what cannot be told."""
+        allowed = {f"{one.allowed:g} {one.unit}" for one in self.verdicts if one.allowed}
+        lines = [
+            f"loss: positive is worse; paired, {self.drawn}",
+            f"allowed: {', '.join([*sorted(allowed), 'elsewhere' if allowed else 'only']).strip()} noise",
+        ]
+        return lines + [
+            f"unresolved: {one.metric}, of which these data show differences from"
+            f" {number(one.resolvable, one.unit)} {one.unit}".rstrip()
+            for one in self.verdicts
+            if one.outcome == "unresolved"
+        ]
 
     @property
     def summary(self) -> str:
@@ -224,39 +240,22 @@ def _lost(result: Result, baseline: Result) -> list[str]:
     return lost
 
 
+TABLE_HEAD: Final = ("metric", "before", "now", "loss", "unit", "95 % interval", "verdict")
+
+
 def table_cells(verdict: Verdict) -> list[str]:
-    """The cells of one line, as every form of the table prints them."""
-    interval = f"[{verdict.interval[0]:+.2f}, {verdict.interval[1]:+.2f}]" if verdict.interval else ""
+    """The cells of one line under `TABLE_HEAD`, as every form of the table prints them."""
+    unit = verdict.unit
     return [
         verdict.metric,
-        _number(verdict.baseline),
-        _number(verdict.value),
-        _number(verdict.loss, "+.2f"),
-        verdict.unit,
-        interval,
-        f"{verdict.allowed:g}" if verdict.allowed else "noise",
-        _number(verdict.resolvable),
+        number(verdict.baseline, unit),
+        number(verdict.value, unit),
+        number(verdict.loss, unit, sign=True),
+        unit,
+        interval(verdict.interval, unit, sign=True),
         verdict.outcome,
     ]
 
 
-TABLE_HEAD: Final = (
-    *("metric", "baseline", "result", "loss", "unit", "95 % interval", "allowed", "resolves", "verdict"),
-)
-
-
-def _number(value: float | None, form: str = ".2f") -> str:
-    return "n/a" if value is None else format(value, form)
-
-
 def _table(verdicts: tuple[Verdict, ...]) -> list[str]:
-    lines = [list(TABLE_HEAD), *(table_cells(one) for one in verdicts)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(TABLE_HEAD))]
-    left = {0, 4, 5, 8}
-    return [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    return table([TABLE_HEAD, *map(table_cells, verdicts)], left=(0, 4, 5, 6))

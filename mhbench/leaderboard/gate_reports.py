@@ -50,13 +50,13 @@ def as_summary(gate: Gate) -> str:
         f"### {'✅' if gate.passed else '❌'} {markdown_cell(gate.protocol)}: {new} against {old}",
         "",
         f"| {' | '.join(TABLE_HEAD)} |",
-        "|---|" + "---:|" * 3 + "---|---|" + "---:|" * 2 + "---|",
+        "|---|" + "---:|" * 3 + "---|" * 3,
     ]
     for one in gate.verdicts:
         cells = [markdown_cell(cell) for cell in table_cells(one)]
         cells[-1] = f"{_SIGN.get(one.outcome, '✅')} {cells[-1]}"
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", f"Loss: positive is worse; paired, {gate.drawn}. {markdown_cell(gate.summary)}."]
+    lines += ["", *(f"{markdown_cell(note)}  " for note in gate.notes), f"{markdown_cell(gate.summary)}."]
     return "\n".join(lines) + "\n\n"
 
 

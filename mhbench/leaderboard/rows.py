@@ -7,6 +7,7 @@ from collections.abc import Mapping  # noqa: TC003 - dataclasses and readers wan
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+from mhbench.evaluation.printing import number
 from mhbench.leaderboard.entries import Entry  # noqa: TC001 - same
 from mhbench.leaderboard.store import slug
 from mhbench.protocols.published import published_papers, published_rows
@@ -99,7 +100,7 @@ def verified_row(entry: Entry, protocol: Protocol) -> Row:
         standing="training rule broken" if forbidden else standing,
         reasons=reasons,
         cells={
-            name: Cell(one.value, one.unit, f"{one.value:.2f}", one.ci95)
+            name: Cell(one.value, one.unit, number(one.value, one.unit), one.ci95)
             for name, one in result.metrics.items()
             if one.value is not None
         },

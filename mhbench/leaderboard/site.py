@@ -9,6 +9,7 @@ import jinja2
 import msgspec
 
 from mhbench import __version__
+from mhbench.evaluation.printing import number
 from mhbench.leaderboard.boards import board_views
 from mhbench.leaderboard.pictures import read_picture
 from mhbench.leaderboard.plots import part_tables
@@ -99,6 +100,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["percent"] = lambda share: f"{100.0 * share:.4g} %"
     environment.filters["cell"] = markdown_cell
+    environment.filters["number"] = number
     return environment
 
 

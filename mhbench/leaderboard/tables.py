@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mhbench import __version__
+from mhbench.evaluation.printing import interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +145,7 @@ def _number(row: Row, metric: str) -> str:
     one = row.cells.get(metric)
     if one is None:
         return ""
-    return f"{one.text} [{one.ci95[0]:.2f}, {one.ci95[1]:.2f}]" if one.ci95 else one.text
+    return f"{one.text} {interval(one.ci95, one.unit)}".rstrip()
 
 
 def _remarks(row: Row) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.datasets.names import dataset_id
 from mhbench.errors import PredictionError
 from mhbench.manifests import manifest_names
 from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
@@ -142,7 +143,9 @@ def _unknown_frames(table: PredictionTable, coverage: Coverage) -> Iterator[Pred
 
 def _warnings(table: PredictionTable) -> Iterator[str]:
     if table.dataset not in manifest_names("datasets"):
-        yield f"no data set {table.dataset!r} is known: no protocol will take the file"
+        known = dataset_id(table.dataset)
+        meant = f"; {known!r} is its id here" if known != table.dataset else ""
+        yield f"no data set {table.dataset!r} is known: no protocol will take the file{meant}"
     if table.person_count and "score" not in table.persons:
         yield "nobody has a score: measures that rank people (ap) treat all alike"
     if table.trained_on is None:

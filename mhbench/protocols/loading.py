@@ -17,6 +17,7 @@ import msgspec
 
 from mhbench.datasets.choosing import exclusion_manifests
 from mhbench.datasets.manifest import dataset_manifest
+from mhbench.datasets.names import dataset_id
 from mhbench.errors import ManifestError, UsageError
 from mhbench.manifests import manifest_names, manifest_path, read_manifest
 from mhbench.protocols.rules import (
@@ -78,9 +79,8 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AliasManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Aliases of protocols and of data sets."""
+    """Aliases of protocols."""
 
-    datasets: Mapping[str, str]
     alias: tuple[Alias, ...]
 
 
@@ -167,11 +167,18 @@ def other_meanings(name: str, dataset: str | None) -> list[str]:
     return lines + [f"  {other.says}: --protocol {other.protocol}" for other in alias.others]
 
 
+def named_dataset(name: str) -> str | None:
+    """The data set of a full protocol name; None for a bare name."""
+    head, slash, _ = name.partition("/")
+    return dataset_id(head) if slash else None
+
+
 def _full_name(name: str, dataset: str | None) -> str:
     known = {*protocol_names(), *_aliases()}
     head, slash, tail = name.partition("/")
     if slash:
-        return f"{_alias_manifest().datasets.get(head, head)}/{tail}"
+        return f"{dataset_id(head)}/{tail}"
+    dataset = dataset and dataset_id(dataset)
     if dataset is not None and f"{dataset}/{name}" in known:
         return f"{dataset}/{name}"
     candidates = sorted(full for full in known if full.partition("/")[2] == name)
@@ -192,13 +199,8 @@ def _full_name(name: str, dataset: str | None) -> str:
 
 
 @functools.cache
-def _alias_manifest() -> AliasManifest:
-    return read_manifest("protocol_aliases", AliasManifest)
-
-
-@functools.cache
 def _aliases() -> Mapping[str, Alias]:
-    return {alias.name: alias for alias in _alias_manifest().alias}
+    return {alias.name: alias for alias in read_manifest("protocol_aliases", AliasManifest).alias}
 
 
 def with_options(protocol: Protocol, chosen: Mapping[str, str]) -> Protocol:

@@ -46,7 +46,11 @@ def write_comparison(comparison: Comparison, first: Result, second: Result, fold
     for part in comparison.parts:
         parts.setdefault(part.metric, []).append(part)
     page = made.get_template("comparison.html.j2").render(
-        comparison=comparison, figures=figures, files=FILES, tables=parts
+        comparison=comparison,
+        figures=figures,
+        files=FILES,
+        tables=parts,
+        units={one.metric: one.unit for one in comparison.metrics},
     )
     write_atomically(folder / "index.html", page.encode())
     return folder / "index.html"

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.printing import interval, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +69,10 @@ def part_table(result: Result, by: str) -> str:
     parts = [part for part in result.breakdown if part.by == by]
     names = list(parts[0].metrics)
     rows = [
-        [latex_text(part.words.replace("_", " ")), *(_number(part.metrics.get(name)) for name in names)]
+        [
+            latex_text(part.words.replace("_", " ")),
+            *(_number(part.metrics.get(name), result.metrics[name].unit) for name in names),
+        ]
         for part in parts
     ]
     units = [f"{latex_text(name)} {_arrow(name)}" for name in names]
@@ -85,14 +89,13 @@ def comparison_table(comparison: Comparison) -> str:
         sign = -1.0 if lower_is_better(one.metric) else 1.0
         clear = one.p_value is not None and one.p_value < 0.05 and bool(one.difference)
         second = clear and sign * (one.difference or 0.0) > 0
-        interval = f"[{_number(one.ci95[0])}, {_number(one.ci95[1])}]" if one.ci95 else ""
         rows.append(
             [
                 f"{latex_text(one.metric)} {_arrow(one.metric)}",
-                _bold(_number(one.first), chosen=clear and not second),
-                _bold(_number(one.second), chosen=second),
-                _number(one.difference, sign=True),
-                interval,
+                _bold(_number(one.first, one.unit), chosen=clear and not second),
+                _bold(_number(one.second, one.unit), chosen=second),
+                _number(one.difference, one.unit, sign=True),
+                _signs(interval(one.ci95, one.unit)),
                 "" if one.p_value is None else f"{one.p_value:.3f}",
                 latex_text(one.unit),
             ]
@@ -158,18 +161,20 @@ def _arrow(metric: str) -> str:
 
 
 def _value(one: Value) -> str:
-    return _number(one.value)
+    return _number(one.value, one.unit)
 
 
 def _interval(one: Value) -> str:
-    return f"[{_number(one.ci95[0])}, {_number(one.ci95[1])}]" if one.ci95 else ""
+    return _signs(interval(one.ci95, one.unit))
 
 
-def _number(value: float | None, *, sign: bool = False) -> str:
-    """Two digits; a minus is one, not a hyphen."""
-    if value is None:
-        return "--"
-    return format(value, "+.2f" if sign else ".2f").replace("-", "$-$").replace("+", "$+$")
+def _number(value: float | None, unit: str, *, sign: bool = False) -> str:
+    return "--" if value is None else _signs(number(value, unit, sign=sign))
+
+
+def _signs(text: str) -> str:
+    """A minus is one, not a hyphen."""
+    return text.replace("-", "$-$").replace("+", "$+$")
 
 
 def _bold(text: str, *, chosen: bool) -> str:

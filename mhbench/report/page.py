@@ -106,4 +106,6 @@ def _rests(result: Result) -> list[tuple[str, str]]:
     known = [
         (words, f"{count:,}".replace(",", "\u202f")) for words, count in told.items() if count is not None
     ]
+    if not result.protocol.joints:
+        return known
     return [*known, ("joints given", f"{100.0 * result.joint_coverage:.2f} %")]

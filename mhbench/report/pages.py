@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import jinja2
 from markupsafe import Markup, escape
 
 from mhbench.evaluation.directions import lower_is_better
+from mhbench.evaluation.printing import number
 from mhbench.report.latex import document
 from mhbench.report.paper_figures import write_figures
 from mhbench.shards.files import write_atomically
@@ -34,6 +36,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters["lower_is_better"] = lower_is_better
     made.filters["breakable"] = _breakable
+    made.filters["number"] = partial(number, none="\N{EN DASH}")
     made.filters["base64"] = lambda content: base64.b64encode(content).decode()
     return made
 

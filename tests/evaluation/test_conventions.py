@@ -215,3 +215,4 @@ def test_the_command_prints_conventions_and_sources(shards, noisy, tmp_path):
     assert done.exit_code == 0
     for word in ("mean of the hips", "the 3DPW challenge", "common mistakes undone", "not possible"):
         assert word in done.output
+    assert max(map(len, done.output.splitlines())) <= 80
