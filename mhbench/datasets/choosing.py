@@ -129,6 +129,7 @@ def chosen_frames(
         raise UsageError(
             f"every {selection.every} and limit {selection.limit} select no frames",
             expected="every >= 1, limit >= 0 (0 = no limit)",
+            action="give other numbers, or leave --every and --limit out to have every frame",
         )
     kept = index[index % selection.every == 0]
     report = []

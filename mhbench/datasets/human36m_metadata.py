@@ -6,6 +6,7 @@ formulas: una-dinosauria/3d-pose-baseline (src/cameras.py) and the file itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -35,6 +36,7 @@ SUBJECTS: Final = 11
 ALL_ACTIONS: Final = "_ALL"  # stems of action 1: whole sessions, which no protocol uses
 _SIZE_LIMIT: Final = 16 << 20  # bytes; the official file has 0.1 MB
 _MILLIMETRES: Final = 1000.0
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _EXTRINSICS: Final = 6  # three angles and a position, for each camera and subject
 _INTRINSICS: Final = 9  # fx fy cx cy k1 k2 k3 p1 p2, for each camera
 _W0_LENGTH: Final = len(CAMERAS) * (SUBJECTS * _EXTRINSICS + _INTRINSICS)
@@ -149,7 +151,7 @@ def _takes(path: Path, root: ET.Element) -> dict[str, dict[str, Take]]:
     if sorted(subjects) != sorted(f"S{number}" for number in range(1, SUBJECTS + 1)):
         raise _broken(path, "the table `mapping` has no heading with the subjects S1 to S11")
     # Rows below those of the actions end the official table.
-    numbered = [row for row in rows[1:] if row[0].isdecimal() and row[1].isdecimal()]
+    numbered = [row for row in rows[1:] if len(row) > 1 and all(_NUMBER.fullmatch(cell) for cell in row[:2])]
     lengths = _cells(root, "frames")
     actions = [(item.text or "").strip() for item in root.iterfind("actionnames/item")]
     takes: dict[str, dict[str, Take]] = {subject: {} for subject in subjects}
@@ -173,7 +175,7 @@ def _cells(root: ET.Element, table: str) -> list[list[str]]:
 
 def _video_frames(cell: str) -> dict[str, int]:
     numbers = cell.strip("[]").split()
-    if len(numbers) < len(CAMERAS) or not all(number.isdecimal() for number in numbers):
+    if len(numbers) < len(CAMERAS) or not all(_NUMBER.fullmatch(number) for number in numbers):
         return {}
     return {name: int(number) for name, number in zip(CAMERAS, numbers[: len(CAMERAS)], strict=True)}
 

@@ -108,7 +108,11 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     sequence, name = str(item.keys["sequence"]), str(item.keys["camera"])
     folder = sequences(raw).get(sequence)
     if folder is None:
-        raise MissingInputError(f"{raw} no longer holds {sequence}", expected="its annotation file")
+        raise MissingInputError(
+            f"{raw} no longer holds {sequence}",
+            expected="its annot.mat or annot_data.mat, which was there when the items were listed",
+            action="put it back where it was, and convert again: finished items are kept",
+        )
     report: list[Exclusion] = []
     if item.split == "train":
         camera = training_camera(folder / "camera.calibration", name)

@@ -35,6 +35,7 @@ _METRES: Final = 0.001
 _SIZE_LIMIT: Final = 1 << 20  # bytes; a file of 14 cameras has 4 kB
 _ORTHOGONAL: Final = 1e-4  # the files give seven digits
 _MATRIX: Final = 16
+_MOST_PX: Final = 10**6  # width or height of an image
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,11 @@ def filmed_camera(folder: Path, sequence: str) -> Camera:
 
 def _read_filmed(path: Path) -> _Filmed:
     fields = {key: words for key, *words in _lines(path)}
+    sensor = _numbers(path, fields, "sensorSize", 2)
+    if min(sensor) <= 0:
+        raise _broken(path, "`sensorSize` is not above 0")
     return _Filmed(
-        sensor=_numbers(path, fields, "sensorSize", 2),
+        sensor=sensor,
         focal=_numbers(path, fields, "focalLength", 1)[0],
         aspect=_numbers(path, fields, "pixelAspect", 1)[0],
         offset=_numbers(path, fields, "centerOffset", 2),
@@ -159,7 +163,11 @@ def _training_camera(path: Path, name: str, fields: Mapping[str, list[str]]) -> 
 
 def _checked(path: Path, camera: Camera) -> Camera:
     off = np.abs(np.einsum("ij,kj->ik", camera.R, camera.R) - np.eye(3)).max()
-    if not (off < _ORTHOGONAL and camera.K[0, 0] > 0 < camera.K[1, 1] and camera.width > 0 < camera.height):
+    if not (
+        off < _ORTHOGONAL
+        and camera.K[0, 0] > 0 < camera.K[1, 1]
+        and 0 < camera.width < _MOST_PX > camera.height > 0
+    ):
         raise _broken(path, "describes no camera: its axes are not at right angles, or it has no size")
     return camera
 

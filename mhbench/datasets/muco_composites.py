@@ -74,7 +74,8 @@ def image_numbers(path: Path) -> Ints:
         MissingInputError: there is no such file.
         InputError: it is damaged, or a name is no number.
     """
-    names = [str(np.ravel(cell)[0]) for cell in np.ravel(read_matlab5(path, ("img_names",))["img_names"])]
+    cells = np.ravel(read_matlab5(path, ("img_names",))["img_names"])
+    names = ["".join(str(text) for text in np.ravel(cell)) for cell in cells]
     matches = [re.fullmatch(r"(\d{1,15})\.(?:jpg|png)", name) for name in names]
     for name, match in zip(names, matches, strict=True):
         if match is None:
@@ -126,7 +127,11 @@ def read_sources(path: Path, numbers: Ints) -> Ints:
         InputError: it is damaged or of another version, or has too few rows.
     """
     if not path.is_file():
-        raise MissingInputError(f"{path} is not there", expected="the file the scripts write beside the sets")
+        raise MissingInputError(
+            f"{path} is not there",
+            expected="the file the scripts write beside the sets",
+            action="put it back, or convert again without it: joints are then relative to their root",
+        )
     import h5py  # noqa: PLC0415 - only this file is HDF5
 
     try:

@@ -122,7 +122,11 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     sequence = str(item.keys["sequence"])
     folder = _sequences(raw).get(sequence)
     if folder is None:
-        raise MissingInputError(f"{raw} no longer holds {sequence}", expected=f"its {ANNOTATION}")
+        raise MissingInputError(
+            f"{raw} no longer holds {sequence}",
+            expected=f"its {ANNOTATION}, which was there when the items were listed",
+            action="put it back where it was, and convert again: finished items are kept",
+        )
     annotation = read_annotation(folder)
     camera, _ = fitted_camera(annotation, sequence, folder)
     frames, people = annotation.valid.shape

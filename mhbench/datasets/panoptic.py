@@ -118,7 +118,11 @@ def read(raw: Path, item: Item, selection: Selection) -> tuple[FrameTable, list[
     folder = raw / sequence
     source = pose_source(folder)
     if source is None:
-        raise MissingInputError(f"{folder} holds no poses", expected=f"one of {', '.join(POSE_FOLDERS)}")
+        raise MissingInputError(
+            f"{folder} no longer holds poses",
+            expected=f"one of {', '.join(POSE_FOLDERS)} (.tar), which was there when the items were listed",
+            action="put it back where it was, and convert again: finished items are kept",
+        )
     camera = hd_camera(calibration_path(folder), name)
     poses = list_poses(source)
     index, report = chosen_frames(np.array(list(poses.entries), dtype=np.int64), selection, item, sequence)

@@ -197,10 +197,11 @@ def _content(path: Path, keys: Sequence[str]) -> dict[str, Any]:
     if missing:
         raise _differs(path, f"it has no {', '.join(missing)}", f"the keys {', '.join(keys)}")
     for key in ("genders", *_PER_ACTOR):
-        if key in content and not isinstance(content[key], (list, tuple, np.ndarray)):
-            raise _differs(
-                path, f"{key} is a {type(content[key]).__name__}", "a list with one entry per actor"
-            )
+        value = content.get(key, [])
+        if not isinstance(value, (list, tuple, np.ndarray)) or (
+            isinstance(value, np.ndarray) and not value.ndim
+        ):
+            raise _differs(path, f"{key} is a {type(value).__name__}", "a list with one entry per actor")
     return content
 
 
@@ -249,7 +250,10 @@ def _cameras(
 ) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Rotations, translations, and who is aligned. A camera of somebody aligned must be a rigid motion."""
     frames = aligned.shape[1]
-    matrices = np.asarray(value)
+    try:
+        matrices = np.asarray(value)
+    except ValueError as error:
+        raise _differs(path, "cam_poses is a ragged list", f"({frames}, 4, 4)") from error
     if matrices.dtype.kind not in "fiu" or matrices.shape != (frames, 4, 4):
         meaning = f"({frames}, 4, 4), as {_IMAGES} has {frames} frames"
         raise _differs(path, f"cam_poses has shape {matrices.shape}", meaning)

@@ -8,7 +8,6 @@ Sources: classner/up; gulvarol/bodynet (preprocessing), whose files of one image
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,6 +17,7 @@ import numpy as np
 from mhbench.bodies import axis_angles_of, rotations_of
 from mhbench.datasets.raw.files import read_bytes
 from mhbench.datasets.raw.pickles import read_pickle
+from mhbench.datasets.raw.plain_arrays import read_plain_array
 from mhbench.errors import InputError, MissingInputError
 
 if TYPE_CHECKING:
@@ -167,12 +167,7 @@ def read_detections(raw: Path, number: int) -> Floats:
         InputError: the file is missing or damaged, or of another shape.
     """
     path = part_of(raw, number, "joints.npy")
-    try:
-        found = np.load(io.BytesIO(read_bytes(path, limit=_SMALL)), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read: {error}", expected="a plain array", action="extract it again"
-        ) from error
+    found = read_plain_array(path, limit=_SMALL)
     return _checked(path, {"joints": found}, "joints", (3, DETECTED)).T
 
 

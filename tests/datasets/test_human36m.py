@@ -573,6 +573,10 @@ def test_human36m_an_unknown_take_fails_alone(tmp_path):
         (lambda text: re.sub(r"<w0>\[\S+ ", "<w0>[NaN ", text), "w0 holds 299 finite numbers"),
         (lambda text: re.sub(r"<w0>\[\S+ ", "<w0>[x ", text), "w0 holds could not convert"),
         (lambda text: text.replace("<td>S9</td>", "", 1), "no heading"),
+        (
+            lambda text: text.replace("</mapping>", f"<tr><td>{'9' * 5000}</td><td>1</td></tr></mapping><x>"),
+            "damaged",
+        ),
         (lambda text: text.replace("<td>Eating</td>", "", 1), "of the table `mapping` fits no action"),
     ],
 )

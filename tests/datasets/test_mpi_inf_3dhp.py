@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import h5py
@@ -593,6 +594,7 @@ def test_mpi_inf_3dhp_a_bad_test_file_fails_its_sequence_only(tmp_path, spoil, w
         (lambda text: text.replace("2048 2048", "2048", 1), "camera 0: `size` holds 1 numbers and not 2"),
         (lambda text: text.replace("0 0 0 1", "0 0 0 x", 1), "camera 0: `intrinsic` holds could not"),
         (lambda text: text.replace("extrinsic   ", "extrinsic   1", 1), "describes no camera"),
+        (lambda text: text.replace("2048 2048", "1e300 2048", 1), "describes no camera"),
     ],
 )
 def test_mpi_inf_3dhp_a_bad_calibration_fails_its_sequence_only(tmp_path, change, words):
@@ -619,10 +621,14 @@ def test_mpi_inf_3dhp_a_conversion_goes_on_without_a_bad_sequence(tmp_path):
 def test_mpi_inf_3dhp_a_bad_test_calibration_is_named(tmp_path):
     make(tmp_path)
     path = tmp_path / "mpi_inf_3dhp_test_set/test_util/camera_calibration/ts1-4cameras.calib"
-    path.write_text(path.read_text().replace("focalLength", "focal"))
+    text = path.read_text()
+    path.write_text(text.replace("focalLength", "focal"))
     with pytest.raises(InputError, match=r"ts1-4cameras\.calib: there is no line `focalLength`") as caught:
         read_one(tmp_path, TEST_ONLY)
     three_parts(caught.value)
+    path.write_text(re.sub(r"(?m)^(\s*sensorSize).*$", r"\1 0 0", text))
+    with pytest.raises(InputError, match="`sensorSize` is not above 0"):
+        read_one(tmp_path, TEST_ONLY)
 
 
 def test_mpi_inf_3dhp_the_writer_refuses_what_the_data_set_does_not_have(tmp_path):

@@ -505,6 +505,10 @@ def rename_image(content):
     content["img_names"][0, 2] = "three.jpg"
 
 
+def empty_name(content):
+    content["img_names"][0, 2] = np.zeros((0, 0))
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -520,6 +524,7 @@ def rename_image(content):
         (lambda raw: change_chunk(raw, lambda c: c.pop("img_names")), "has no variable img_names"),
         (lambda raw: change_chunk(raw, lambda c: c.pop("joint_loc2")), "has no variable joint_loc2"),
         (lambda raw: change_chunk(raw, rename_image), "holds 'three.jpg', which is no image number"),
+        (lambda raw: change_chunk(raw, empty_name), "holds '', which is no image number"),
         (
             lambda raw: change_chunk(raw, lambda c: c.update(joint_loc3=c["joint_loc3"][..., :2])),
             "`joint_loc3` has the shape (3, 21, 4, 2) and not (3, 21, people, 3)",

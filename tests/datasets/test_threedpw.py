@@ -492,6 +492,8 @@ HOLED[2, 1] = np.nan
         ({"betas": [np.zeros(8)] * 2}, r"betas\[0\] has shape \(8,\)"),
         ({"betas": [np.zeros(10)]}, "betas has 1 actors"),
         ({"trans": 7}, "trans is a int"),
+        ({"trans": np.array(7.0)}, "trans is a ndarray"),
+        ({"cam_poses": [np.eye(4), np.eye(3)]}, "cam_poses is a ragged list"),
         ({"trans": ["a", "b"]}, r"trans\[0\] holds no numbers"),
         ({"cam_poses": np.zeros((5, 4, 4))}, r"cam_poses has shape \(5, 4, 4\)"),
         ({"img_frame_ids": np.arange(7)}, "has shape"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from mhbench.datasets.raw.files import unreadable
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def tar_members(path: Path, *, limit: int = MEMBER_LIMIT) -> list[Member]:
 
     Raises:
         MissingInputError: there is no such archive.
-        InputError: it is no plain tar archive, it is cut short, or a member is too large.
+        InputError: it is no plain tar archive, it is cut short or cannot be read, or a member is too large.
         UnsafeInputError: a member's name leaves the folder, or it is a link or a device.
     """
     members = []
@@ -56,8 +57,12 @@ def tar_members(path: Path, *, limit: int = MEMBER_LIMIT) -> list[Member]:
         raise MissingInputError(
             f"{path} is not there", expected="a tar archive as downloaded", action="check the raw folder"
         ) from error
-    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (tarfile.TarError, ValueError, OverflowError) as error:
         raise _cut_short(path, str(error)) from error
+    except RecursionError as error:  # Python's reader follows headers of headers one inside the other
+        raise _cut_short(path, "too many headers before one member") from error
     # An archive ends with zero blocks; Python's reader also stops, in silence, at a cut or at garbage.
     if end_mark != bytes(_BLOCK):
         raise _cut_short(path, f"no header and no end mark at byte {end}")

@@ -62,7 +62,11 @@ def _read(path: Path, file: Any, variable: str, limit: int) -> npt.NDArray[Any]:
     description = file.varinq(variable)
     size = _TYPE_SIZES.get(description.Data_Type)
     if size is None:
-        raise InputError(f"{path}: {variable} holds no numbers", expected="poses")
+        raise InputError(
+            f"{path}: {variable} holds no numbers",
+            expected="an array of floats or integers",
+            action="check that the file is what its folder says, and extract it again if it is",
+        )
     values = math.prod(description.Dim_Sizes) * description.Num_Elements
     if size * values * (description.Last_Rec + 1) > limit:
         raise _too_large(path, limit)

@@ -127,7 +127,9 @@ class _Reader:
             return {name: self.member(part, name, depth + 1) for name in part}
         if part.external or part.is_virtual:
             raise UnsafeInputError(
-                f"{self.path} takes {part.name} from another file", expected="data inside it"
+                f"{self.path} takes {part.name} from another file",
+                expected="data inside the file, as MATLAB writes it",
+                action="get the file from its official site",
             )
         if part.dtype.hasobject and not holds_references(part):
             raise UnsafeInputError(

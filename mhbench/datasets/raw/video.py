@@ -78,11 +78,11 @@ def _times(path: Path, container: Any, stream: Any) -> _Times:
     packets = [one for one in container.demux(stream) if one.size and not one.is_discard]
     # AVI has no presentation times, but its frames are stored in the order they are shown
     found = [(one.dts if one.pts is None else one.pts, one.is_keyframe) for one in packets]
-    found.sort()
     if not found or any(stamp is None for stamp, _ in found):
         raise InputError(
             f"{path} holds no frames with times", expected="a whole video", action="download it again"
         )
+    found.sort()
     keys = [number for number, (_, key) in enumerate(found) if key]
     # the first frame is where decoding begins, whatever it is
     return _Times([stamp for stamp, _ in found], sorted({0, *keys}))

@@ -76,6 +76,14 @@ def test_compressed_archives_too_large_members_and_missing_files(tmp_path):
         tar_members(tmp_path / "none.tar")
 
 
+def test_headers_inside_headers_end_with_a_sentence(tmp_path):
+    header = tarfile.TarInfo("././@LongLink")
+    header.type = tarfile.GNUTYPE_LONGNAME
+    (tmp_path / "poses.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) * 3000 + bytes(1024))
+    with pytest.raises(InputError, match="too many headers before one member"):
+        tar_members(tmp_path / "poses.tar")
+
+
 def test_a_change_after_listing_is_noticed(tmp_path):
     path = write_tar(tmp_path / "poses.tar", FILES)
     members = tar_members(path)

@@ -153,6 +153,13 @@ def test_damaged_files_are_named(tmp_path, monkeypatch):
     pkl.write_bytes(python2_pickle(arrays())[:-400])
     with pytest.raises(InputError, match="no complete pickle"):
         read_body_model(pkl)
+    np.savez_compressed(npz, **arrays())
+    packed = bytearray(npz.read_bytes())
+    begin = packed.index(b"v_template.npy") + len(b"v_template.npy")
+    packed[begin + 20 : begin + 60] = bytes(range(160, 200))  # what is no deflate stream
+    npz.write_bytes(packed)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_body_model(npz)
     np.savez(npz, **arrays())
     whole = npz.read_bytes()
     npz.write_bytes(whole[: len(whole) // 2])
@@ -181,3 +188,26 @@ def test_regressors_are_plain_arrays_whose_rows_sum_to_one(tmp_path):
         read_regressor(path)
     with pytest.raises(MissingInputError):
         read_regressor(tmp_path / "none.npy")
+
+
+@pytest.mark.parametrize("shape", [(10**9, 10**5), (10**30, 10), (2, 3)])
+def test_regressors_that_claim_what_they_do_not_hold_are_refused(tmp_path, shape):
+    path = tmp_path / "J_regressor_h36m.npy"
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    with pytest.raises(InputError, match="cannot be read"):
+        read_regressor(path)
+
+
+def test_regressors_of_other_kinds_are_refused(tmp_path):
+    path = tmp_path / "J_regressor_h36m.npy"
+    with path.open("wb") as file:
+        np.savez(file, rows=np.eye(3))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_regressor(path)
+    np.save(path, np.eye(3, dtype=np.complex128))
+    with pytest.raises(InputError, match="holds complex128"):
+        read_regressor(path)
+    np.save(path, np.zeros((0, 3)))
+    with pytest.raises(InputError, match="is no regressor"):
+        read_regressor(path)
