@@ -121,7 +121,9 @@ def mupots_pck(
     check_shape("univ_annot3", target3d, "F P 17 3", sizes)
     counts = np.asarray(predicted_count, dtype=np.int64)
     check_shape("predicted_count", counts, "F", sizes)
-    predicted = np.ascontiguousarray(predicted3d, dtype=np.float64).reshape(-1, 17, 3)
+    predicted, pixels = (
+        _people(*given) for given in (("predicted3d", predicted3d, 3), ("predicted2d", predicted2d, 2))
+    )
     if len(predicted) != counts.sum():
         raise ShapeError(
             f"predicted3d has {len(predicted)} people",
@@ -130,15 +132,17 @@ def mupots_pck(
         )
     predicted_start = np.append(0, np.cumsum(counts))
     target_start = np.append(0, np.cumsum(chosen.sum(axis=1)))
-    match = mupots_2d_frames(
-        target2d[chosen], np.reshape(predicted2d, (-1, 17, 2)), target_start, predicted_start
-    )
+    match = mupots_2d_frames(target2d[chosen], pixels, target_start, predicted_start)
     rows = np.where(match >= 0, match + np.repeat(predicted_start[:-1], np.diff(target_start)), -1)
     kept = np.flatnonzero(rows >= 0) if mode == "matched" else np.arange(rows.size)
     errors = np.zeros((kept.size, 17))
     truth = np.ascontiguousarray(target3d[chosen][kept])
     _joint_errors(truth, predicted, rows[kept], space == "relative", PARENTS, CHAIN, errors)
-    hidden = None if occlusion is None else (np.asarray(occlusion) != 0)[chosen][kept]
+    hidden = None
+    if occlusion is not None:
+        labels = np.asarray(occlusion) != 0
+        check_shape("occlusion", labels, "F P 17", sizes)
+        hidden = labels[chosen][kept]
     return _score(errors, match, hidden)
 
 
@@ -241,6 +245,15 @@ def _part(scored: Floats, chosen: npt.NDArray[np.bool_]) -> MupotsPart:
     share = 1.0 - wrong.sum(axis=0) / np.maximum(counts, 1)
     total = 1.0 - wrong.sum() / counts.sum() if counts.any() else np.nan
     return MupotsPart(pck=float(100.0 * total), pck_per_joint=100.0 * share, counts=counts)
+
+
+def _people(name: str, values: npt.ArrayLike, size: int) -> Floats:
+    """(N, 17, size) of all frames; an empty list of any shape is nobody."""
+    people = np.ascontiguousarray(values, dtype=np.float64)
+    if not people.size:
+        people = people.reshape(0, 17, size)
+    check_shape(name, people, f"N 17 {size}")
+    return people
 
 
 def _check_options(mode: str, space: str) -> None:

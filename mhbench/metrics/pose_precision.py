@@ -155,7 +155,9 @@ def _predictions(
     frame: int, predicted: npt.ArrayLike, scores: npt.ArrayLike, true: Floats
 ) -> tuple[Floats, Floats]:
     sizes = check_shape(f"target[{frame}]", true, "P J 3")
-    found = np.asarray(predicted, dtype=np.float64).reshape(-1, *true.shape[1:])
+    found = np.asarray(predicted, dtype=np.float64)
+    if not found.size:
+        found = found.reshape(0, *true.shape[1:])
     score = np.asarray(scores, dtype=np.float64).reshape(-1)
     check_shape(f"predicted[{frame}]", found, "Q J 3", sizes)
     check_shape(f"scores[{frame}]", score, "Q", sizes)

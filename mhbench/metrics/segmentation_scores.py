@@ -98,6 +98,7 @@ def block_counts(
         raise ShapeError(
             f"blocks of {predicted.ndim} and {target.ndim} axes, a shift of {len(steps)}",
             expected="the same number",
+            action="give one whole number of cells for each axis of the blocks",
         )
     sizes = list(zip(predicted.shape, target.shape, steps, strict=True))
     of_predicted = tuple(slice(max(0, -s), max(0, min(p, t - s))) for p, t, s in sizes)

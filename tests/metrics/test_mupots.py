@@ -139,6 +139,13 @@ def test_what_does_not_fit_is_refused():
     arguments = sequence()
     with pytest.raises(UsageError, match="mode is 'some'"):
         mupots_pck(*arguments, mode="some")
+    with pytest.raises(ShapeError, match="occlusion has shape"):
+        mupots_pck(*arguments, occlusion=np.zeros((1, 17)))
+    for place, name in ((4, "predicted2d"), (5, "predicted3d")):
+        more = list(arguments)  # the 21 joints of networks that learnt on MuCo
+        more[place] = np.concatenate([arguments[place], arguments[place][:, :4]], axis=1)
+        with pytest.raises(ShapeError, match=f"{name} has shape"):
+            mupots_pck(*more)
     arguments[3] = np.array([3, 3, 3, 2])
     with pytest.raises(ShapeError, match="12 people"):
         mupots_pck(*arguments)

@@ -100,6 +100,9 @@ def test_as_a_plain_loop_counts_and_whatever_the_order(seed):
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ShapeError, match="1 frames of truth, 2 of predictions"):
         pose_ap([people(1)], [people(1), people(1)], [[1.0], [1.0]])
+    joints = people(1).shape[1]
+    with pytest.raises(ShapeError, match=r"predicted\[0\]"):  # as many numbers as `joints` people less one
+        pose_ap([people(1)], [np.zeros((joints, joints - 1, 3))], [np.ones(joints - 1)])
     with pytest.raises(PredictionError, match="NaN"):
         pose_ap([people(1)], [people(1) * np.nan], [[1.0]])
     with pytest.raises(PredictionError, match="NaN"):
