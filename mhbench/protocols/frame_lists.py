@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from mhbench.errors import InputError, MissingInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")  # what int64 holds for certain
 
 
 def read_frame_lists(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -15,7 +18,7 @@ def read_frame_lists(folder: Path) -> dict[str, tuple[int, ...]]:
 
     Raises:
         MissingInputError: the folder is missing or holds no list.
-        InputError: a line is no integer (file and line are named).
+        InputError: a line is no integer (file and line are named), or a list is empty.
     """
     files = sorted(folder.glob("*.txt")) if folder.is_dir() else []
     if not files:
@@ -32,10 +35,17 @@ def _read_list(path: Path) -> tuple[int, ...]:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
-        if not line.strip().isascii() or not line.strip().isdigit():
+        if not _NUMBER.fullmatch(line.strip()):
             raise InputError(
                 f"{path}, line {number}: {line.strip()[:40]!r} is no frame number",
-                expected="one non-negative integer a line",
+                expected="one integer from 0 a line, of at most 18 digits",
+                action="remove the line, or write the number of the frame as the data set counts it",
             )
         numbers.add(int(line))
+    if not numbers:
+        raise InputError(
+            f"{path} holds no frame number",
+            expected="one integer a line; an empty list does not mean all frames",
+            action="remove the file if nothing of the sequence is wanted, or name its frames",
+        )
     return tuple(sorted(numbers))
