@@ -126,23 +126,35 @@ class FrameTable:
 
     def __post_init__(self) -> None:
         if "id" not in self.frames:
-            raise ShapeError("the frame table has no column 'id'", expected="one id per frame")
+            raise ShapeError(
+                "the frame table has no column 'id'",
+                expected="one id per frame",
+                action="add frames['id'], texts <sequence>/<camera>/<index>",
+            )
         start = self.person_start
         offsets = start.shape == (self.frame_count + 1,) and start.dtype == np.int64
         if not offsets or start[0] != 0 or np.any(np.diff(start) < 0):
             raise ShapeError(
                 f"person_start of {self.dataset}/{self.split} is no list of offsets",
                 expected=f"{self.frame_count + 1} ascending int64 numbers from 0",
+                action="take the cumulative sum of the people of each frame, with a 0 before it",
             )
-        if len(set(self.frames["id"].tolist())) != self.frame_count:
+        ids, times = np.unique(self.frames["id"], return_counts=True)
+        if len(ids) != self.frame_count:
             raise ShapeError(
-                f"two frames of {self.dataset}/{self.split} have the same id", expected="ids that are unique"
+                f"two frames of {self.dataset}/{self.split} have the id {ids[np.argmax(times)]}",
+                expected="ids that are unique",
+                action="tell the frames apart by their sequence, camera or index",
             )
         _check_columns("frames", self.frames, FRAME_COLUMNS, self.frame_count)
         _check_columns("persons", self.persons, PERSON_COLUMNS, self.person_count, self.skeleton)
         for name, joint_set in self.sets.items():
             if unknown := sorted(set(joint_set.columns) - set(SET_COLUMNS)):
-                raise ShapeError(f"sets/{name} has a column {unknown[0]!r}", expected=", ".join(SET_COLUMNS))
+                raise ShapeError(
+                    f"sets/{name} has a column {unknown[0]!r}",
+                    expected=", ".join(SET_COLUMNS),
+                    action="move other columns to `persons`, and declare them in the data set's manifest",
+                )
             columns = joint_set.columns
             _check_columns(f"sets/{name}", columns, PERSON_COLUMNS, self.person_count, joint_set.skeleton)
 
@@ -203,7 +215,9 @@ class FrameTable:
             rows = np.asarray(frames, dtype=np.int64)
         if rows.size and (np.any(np.diff(rows) <= 0) or rows[0] < 0 or rows[-1] >= self.frame_count):
             raise ShapeError(
-                "the row numbers do not ascend within the table", expected=f"0 .. {self.frame_count - 1}"
+                "the row numbers do not ascend within the table",
+                expected=f"0 .. {self.frame_count - 1}, each at most once",
+                action="sort them; a table keeps its frames in their order",
             )
         counts = np.diff(self.person_start)[rows]
         start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -250,13 +264,18 @@ def concatenate(tables: Sequence[FrameTable]) -> FrameTable:
         ShapeError: the tables differ in data set, split, skeleton, lens, columns or joint sets.
     """
     if not tables:
-        raise ShapeError("there are no tables to join", expected="at least one")
+        raise ShapeError(
+            "there are no tables to join",
+            expected="at least one",
+            action="check that something was selected before the tables are joined",
+        )
     first = tables[0]
     for table in tables[1:]:
         if _kind(table) != _kind(first):
             raise ShapeError(
                 "tables of different kinds cannot be joined",
                 expected=f"all like {first.dataset}/{first.split} ({first.skeleton}) with the same columns",
+                action="join the tables of one data set, split and version of its converter only",
             )
     counts = np.concatenate([np.diff(table.person_start) for table in tables])
     return replace(
@@ -311,7 +330,11 @@ def _joint_count(scope: str, columns: Columns, known: Mapping[str, Column], skel
         if name in known and "J" in known[name].row and column.ndim > 1
     }
     if len(joints) > 1:
-        raise ShapeError(f"{scope}: the joint columns have {sorted(joints)} joints", expected="one number")
+        raise ShapeError(
+            f"{scope}: the joint columns have {sorted(joints)} joints",
+            expected="one number",
+            action="put joints of another skeleton into `sets`",
+        )
     return joints.pop() if joints else 0
 
 
@@ -322,7 +345,11 @@ def _check_columns(
     for name, column in columns.items():
         if column.ndim == 0 or len(column) != rows:
             have = len(column) if column.ndim else "no"
-            raise ShapeError(f"{scope}/{name} has {have} rows", expected=f"{rows} rows")
+            raise ShapeError(
+                f"{scope}/{name} has {have} rows",
+                expected=f"{rows} rows",
+                action="give every frame, or every person, its row; NaN where nothing is known",
+            )
         if name not in known:
             continue
         want = tuple(joints if size == "J" else size for size in known[name].row)
@@ -334,4 +361,5 @@ def _check_columns(
             raise ShapeError(
                 f"{scope}/{name} is {column.dtype}{list(column.shape)}",
                 expected=f"{known[name].dtype}{[rows, *want]} ({known[name].meaning}{of})",
+                action="convert the type with astype, and check the number and order of the joints",
             )

@@ -180,12 +180,24 @@ def _checked(
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     check_shape("confidence", confidence, "N", check_shape("points", points, "N 4"))
     if not 0 <= root < len(limits):
-        raise UsageError(f"type {root} cannot be the root", expected=f"one of the {len(limits)} types")
+        raise UsageError(
+            f"type {root} cannot be the root",
+            expected=f"one of the {len(limits)} types, from 0",
+            action="take root and limits of `head_limits`, called with the joints of the heatmaps",
+        )
     if not (np.all(np.isfinite(points)) and np.all(np.isfinite(confidence))):
-        raise ShapeError("detections are not finite", expected="finite positions and confidences")
+        raise ShapeError(
+            "detections are not finite",
+            expected="finite positions and confidences",
+            action="drop the rows that are not, for example those of pixels outside the lens",
+        )
     types = np.asarray(points[:, 0], dtype=np.int64)
     if np.any((types < 0) | (types >= len(limits)) | (types != points[:, 0])):
-        raise ShapeError("a detection has no valid type", expected=f"integers 0 .. {len(limits) - 1}")
+        raise ShapeError(
+            "a detection has no valid type",
+            expected=f"integers 0 .. {len(limits) - 1} in the first column",
+            action="give one limit for each channel of the heatmaps",
+        )
     return types, np.array(points[:, 1:], dtype=np.float64), np.asarray(confidence, dtype=np.float64)
 
 

@@ -119,18 +119,22 @@ def check_rule(threshold: float, neighbours: int, *, strict: bool) -> None:
         raise UsageError(
             f"a voxel does not have {neighbours} neighbours",
             expected="6 (faces) or 26 (faces, edges and corners)",
+            action="take a rule of PEAK_RULES, such as **PEAK_RULES['validation']",
         )
     if threshold < 0 or (threshold == 0 and not strict) or np.isnan(threshold):
         raise UsageError(
             f"with threshold {threshold} the empty background would consist of peaks",
             expected="a threshold above 0, or 0 with strict=True",
+            action="raise the threshold; 0.1 is that of the published results",
         )
 
 
 def _working_type(array: npt.NDArray[Any]) -> type[np.float32 | np.float64]:
     if array.dtype.kind != "f":
         raise ShapeError(
-            f"the heatmap values are {array.dtype}", expected="floats, 1 at the centre of a joint"
+            f"the heatmap values are {array.dtype}",
+            expected="floats, 1 at the centre of a joint",
+            action="divide integers by the value that stands for 1 (255 in uint8)",
         )
     return np.float64 if array.dtype == np.float64 else np.float32
 

@@ -45,7 +45,9 @@ def peaks_batch(
     """
     if volume.ndim != 5 or not volume.is_floating_point():
         raise ShapeError(
-            f"the volume is {volume.dtype}{list(volume.shape)}", expected="floats (B, J, D, H', W')"
+            f"the volume is {volume.dtype}{list(volume.shape)}",
+            expected="floats (B, J, D, H', W')",
+            action="add the axis of the batch with volume[None], and convert integers with .float()",
         )
     check_rule(threshold, neighbours, strict=strict)
     if _has_kernels(volume.device):

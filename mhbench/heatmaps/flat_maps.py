@@ -52,7 +52,11 @@ def draw_flat(
     sizes = check_shape("points", points, "N 2")
     check_shape("channels", channels, "N", sizes)
     if len(channels) and not 0 <= int(channels.min()) <= int(channels.max()) < shape[0]:
-        raise ShapeError("a point has no valid channel", expected=f"0 .. {shape[0] - 1}")
+        raise ShapeError(
+            "a point has no valid channel",
+            expected=f"0 .. {shape[0] - 1}",
+            action="make a map for every channel: shape = (channels, H, W)",
+        )
     maps = np.zeros(shape, dtype=np.float32)
     widths = np.broadcast_to(np.asarray(sigma, dtype=np.float64), (len(points),))
     edge = (shape[2] - 1, shape[1] - 1)

@@ -58,4 +58,8 @@ def _positions(size: int, convention: str) -> npt.NDArray[np.float64]:
         return (2 * index + 1) / size - 1
     if convention == "cells":
         return index
-    raise UsageError(f"there is no convention {convention!r}", expected="integral, dsnt or cells")
+    raise UsageError(
+        f"there is no convention {convention!r}",
+        expected="integral, dsnt or cells",
+        action="take the one of the network's code; `cells` gives plain indices",
+    )

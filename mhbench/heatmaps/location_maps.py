@@ -62,6 +62,7 @@ def draw_location_maps(
         raise UsageError(
             f"no location map is written with radius {radius} and overlap {overlap!r}",
             expected="a radius of at least 0, and nearest, last or mean",
+            action="take 0 and nearest, which lose the fewest joints (docs/location_maps.md)",
         )
     located = locate(grid, joints2d, joints3d)
     joint, cells = located.joint, located.centres[:, [3, 2]].astype(np.int64)

@@ -121,7 +121,11 @@ def pinet_maps_of(
         UsageError: there is no such variant.
     """
     if variant not in {"code", "paper"}:
-        raise UsageError(f"there is no variant {variant!r}", expected="code or paper")
+        raise UsageError(
+            f"there is no variant {variant!r}",
+            expected="code or paper",
+            action="take `code` to train as the published weights were",
+        )
     sizes = check_shape("keypoints", keypoints, "P K 2")
     check_shape("areas", areas, "P", check_shape("labelled", labelled, "P K", sizes))
     known = np.asarray(labelled, dtype=np.bool_)

@@ -60,7 +60,11 @@ def fuse_poses(
     sizes = check_shape("poses", poses, "N K 3")
     check_shape("scores", scores, "N", sizes)
     if len(sigmas) != sizes["K"]:
-        raise ShapeError(f"there are {len(sigmas)} sigmas", expected=f"{sizes['K']}, one for each keypoint")
+        raise ShapeError(
+            f"there are {len(sigmas)} sigmas",
+            expected=f"{sizes['K']}, one for each keypoint",
+            action="take those of the skeleton: mhbench.skeletons.skeleton(NAME).sigmas",
+        )
     places = np.asarray(poses, dtype=np.float64)
     order = np.argsort(-np.asarray(scores), kind="stable")
     kept, suppressed = [], []

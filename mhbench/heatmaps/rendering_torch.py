@@ -185,9 +185,14 @@ def _check(grid: Grid, centres: torch.Tensor, frame: torch.Tensor, frames: int) 
         raise ShapeError(
             f"centres have shape {tuple(centres.shape)} and frames {tuple(frame.shape)}",
             expected="(N, 4) channel, depth bin, row, column, and (N,) the frame of each",
+            action="join the centres of the frames along the first axis, and repeat the frame's number",
         )
     if centres.is_floating_point() or frame.is_floating_point():
-        raise ShapeError(f"centres are {centres.dtype}, frames {frame.dtype}", expected="integers")
+        raise ShapeError(
+            f"centres are {centres.dtype}, frames {frame.dtype}",
+            expected="integers",
+            action="pass what mhbench.heatmaps.centres gives, which is rounded by the grid's rule",
+        )
     # one question to the device: it answers when all that was asked of it before is done
     if len(centres) and bool(
         ((centres[:, 0] < 0) | (centres[:, 0] >= grid.channels) | (frame < 0) | (frame >= frames)).any()

@@ -31,6 +31,7 @@ class SigmaSchedule:
             raise UsageError(
                 f"no schedule leads from sigma {start:g} to {final:g} with patience {patience}",
                 expected="a start that halves to the final width, such as 8 and 2, and at least 1 epoch",
+                action="choose the start as the final width times 2, 4 or 8",
             )
         self.start = start
         self.sigma = start

@@ -120,7 +120,11 @@ class PredictionTable:
         if self.loose_start is not None:
             check_offsets("loose_start", self.loose_start, self.frame_count)
             if set(self.loose) != set(LOOSE_COLUMNS):
-                raise ShapeError("the loose joints lack columns", expected=", ".join(LOOSE_COLUMNS))
+                raise ShapeError(
+                    "the columns of the loose joints are not those of the format",
+                    expected=", ".join(LOOSE_COLUMNS),
+                    action="give all of them and no others; NaN where a score is not known",
+                )
             _check_columns("loose", self.loose, LOOSE_COLUMNS, int(self.loose_start[-1]))
 
     @property
@@ -218,17 +222,29 @@ def check_offsets(name: str, start: npt.NDArray[np.int64], frames: int) -> None:
         ShapeError: the numbers are too few or too many, or do not ascend from 0.
     """
     if start.shape != (frames + 1,) or start[0] != 0 or np.any(np.diff(start) < 0):
-        raise ShapeError(f"{name} is no list of offsets", expected=f"{frames + 1} ascending numbers from 0")
+        raise ShapeError(
+            f"{name} is no list of offsets",
+            expected=f"{frames + 1} ascending numbers from 0",
+            action="take the cumulative sum of the rows of each frame, with a 0 before it",
+        )
 
 
 def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], rows: int) -> None:
     sizes: dict[str, int] = {}
     for name, column in columns.items():
         if name not in known:
-            raise ShapeError(f"{scope}/{name} is no column of predictions", expected=", ".join(known))
+            raise ShapeError(
+                f"{scope}/{name} is no column of predictions",
+                expected=", ".join(known),
+                action="leave it out, or check the spelling",
+            )
         shape = known[name].row
         if len(column) != rows:
-            raise ShapeError(f"{scope}/{name} has {len(column)} rows", expected=f"{rows} rows")
+            raise ShapeError(
+                f"{scope}/{name} has {len(column)} rows",
+                expected=f"{rows} rows",
+                action="give everybody a row; NaN where nothing is predicted",
+            )
         wrong = column.ndim != 1 + len(shape) or any(
             have != (sizes.setdefault(want, have) if isinstance(want, str) else want)
             for have, want in zip(column.shape[1:], shape, strict=False)
@@ -239,4 +255,5 @@ def _check_columns(scope: str, columns: Columns, known: Mapping[str, Column], ro
             raise ShapeError(
                 f"{scope}/{name} is {column.dtype}{list(column.shape)}",
                 expected=f"{known[name].dtype}[{rows}, {words}] ({known[name].meaning})",
+                action="convert the type with astype, and check the number of joints",
             )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from mhbench.errors import ManifestError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mhbench.protocols.rules import MetricRule
 
 COUNTING: Final = ("precision", "recall", "f1", "depth_order", "depth_reversed")
@@ -23,6 +27,15 @@ def error_name(rule: MetricRule) -> str:
     if family.endswith("_abs") or rule.root == "none":
         return "mpjpe_abs"
     return "mpjpe"
+
+
+def unknown_metric(where: str, rule: MetricRule, known: Iterable[str]) -> ManifestError:
+    """The error of a metric that its kind of scoring does not have; `where` names the protocol."""
+    return ManifestError(
+        f"{where}: no metric is called {rule.name!r}",
+        expected=f"for this scoring one of: {', '.join(known)}",
+        action="correct the name in the protocol's file, or its kind of scoring",
+    )
 
 
 def needs_root(rule: MetricRule) -> bool:

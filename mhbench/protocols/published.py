@@ -188,12 +188,14 @@ def _check_table(paper: Paper, table: Table) -> None:
             raise ManifestError(
                 f"{paper.paper}, {table.name}: {line.method!r} has {len(line.values)} values",
                 expected=f"{len(table.columns)}, one for each column; - where the paper prints none",
+                action="compare the line with the paper's table",
             )
         unknown = [key for key in _keys(line.reference) if key not in paper.references]
         if unknown:
             raise ManifestError(
                 f"{paper.paper}, {table.name}: {line.method!r} names reference {', '.join(unknown)}",
                 expected=f"one of: {', '.join(paper.references)}",
+                action="add it to the paper's [references], or correct the key",
             )
 
 

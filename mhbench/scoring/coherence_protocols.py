@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from mhbench.errors import ManifestError, PredictionError
+from mhbench.errors import PredictionError
 from mhbench.metrics.depth_ordering import depth_order
+from mhbench.protocols.metric_names import unknown_metric
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.body_collisions import SUMS, FrameCollisions, frame_collisions, who_counts
 from mhbench.scoring.placed_bodies import gives_meshes
@@ -189,9 +190,7 @@ def _collisions(rule: MetricRule, found: FrameCollisions, protocol: Protocol) ->
         columns = [SUMS.index("depth_mm"), SUMS.index("vertices")]
         return Statistic(rule.name, "mm", every, found.sums[:, columns], ratio(1.0))
     if what not in SUMS:
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}", expected=f"one of: {', '.join(UNITS)}"
-        )
+        raise unknown_metric(protocol.name, rule, UNITS)
     column = found.sums[:, [SUMS.index(what)]]
     return Statistic(rule.name, UNITS[rule.name], every, column, lambda sums: np.asarray(sums[..., 0]))
 
@@ -213,9 +212,8 @@ def _order(rule: MetricRule, records: Records, protocol: Protocol) -> Statistic:
     """Share of pairs in the right order: of matched people; of everybody; or the share of matched pairs."""
     name = ORDERS.fullmatch(rule.name)
     if name is None:
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}",
-            expected=f"depth_order, depth_order.strict, depth_order.coverage, or one of: {', '.join(UNITS)}",
+        raise unknown_metric(
+            protocol.name, rule, ("depth_order", "depth_order.strict", "depth_order.coverage", *UNITS)
         )
     tolerance = float(name["metres"] or 0.0)
     chosen = np.flatnonzero(records.truth >= 0)

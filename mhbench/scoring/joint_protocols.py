@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.errors import ManifestError, PredictionError
+from mhbench.errors import PredictionError
+from mhbench.protocols.metric_names import unknown_metric
 from mhbench.scoring.joint_counts import count_joints, loose_points, points_of_people, together
 from mhbench.scoring.people import plan_of_shard, predicted_people, refuse_other_spaces, true_people
 from mhbench.scoring.poses import frame_columns
@@ -107,10 +108,7 @@ def _mean_share(rule: MetricRule, counts: dict[str, Ints], protocol: Protocol) -
     family, _, rest = rule.name.partition(".")
     what, _, distance = rest.partition("@")
     if family not in SHARES or what != "joint":
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}",
-            expected="precision.joint@..., recall.joint@... or f1.joint@...",
-        )
+        raise unknown_metric(protocol.name, rule, [f"{share}.joint@..." for share in SHARES])
     share = joint_shares(counts[distance])[:, SHARES[family]]
     parts = np.stack([share, np.ones(len(share))], axis=1)
     return Statistic(rule.name, "%", np.arange(len(share)), parts, ratio(100.0))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.errors import ManifestError
 from mhbench.metrics.root_precision import RootMatches, match_roots
+from mhbench.protocols.metric_names import unknown_metric
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.encounters import root_positions
 from mhbench.scoring.people import plan_of_shard, predicted_people, refuse_unscored, scores_of, true_people
@@ -87,9 +87,9 @@ def summarise(parts: Sequence[Part], predictions: PredictionTable, protocol: Pro
         np.concatenate([part.scores for part in parts]),
         threshold_mm=THRESHOLD_MM,
     )
-    unknown = [rule.name for rule in protocol.metric if rule.name != "root_ap25"]
+    unknown = [rule for rule in protocol.metric if rule.name != "root_ap25"]
     if unknown:
-        raise ManifestError(f"{protocol.name}: no metric is called {unknown[0]!r}", expected="root_ap25")
+        raise unknown_metric(protocol.name, unknown[0], ["root_ap25"])
     return Scored(
         frames={name: np.concatenate([part.frames[name] for part in parts]) for name in parts[0].frames},
         measures={"root_ap25": Recount("root_ap25", "%", lambda weights: _percent(matches, weights))},

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from mhbench.errors import ManifestError
 from mhbench.metrics.depth_ordering import reversed_neighbours, smap_depth_order
-from mhbench.protocols.metric_names import error_name
+from mhbench.protocols.metric_names import error_name, unknown_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,10 +84,7 @@ def statistic(rule: MetricRule, records: Records, protocol: Protocol) -> Statist
     name = _NAME.fullmatch(rule.name)
     family = name["family"] if name else ""
     if name is None or family not in _FAMILIES:
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}",
-            expected=f"a metric of: {', '.join(_FAMILIES)}",
-        )
+        raise unknown_metric(protocol.name, rule, _FAMILIES)
     return _FAMILIES[family](rule, name, records, protocol)
 
 
@@ -246,10 +242,7 @@ def _depth_order(rule: MetricRule, name: re.Match[str], records: Records, protoc
     count = {("depth_order", "smap"): smap_depth_order, ("depth_reversed", "neighbours"): reversed_neighbours}
     counted = count.get((name["family"], name["what"]))
     if counted is None:
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}",
-            expected="depth_order.smap or depth_reversed.neighbours",
-        )
+        raise unknown_metric(protocol.name, rule, (".".join(one) for one in count))
     chosen = np.flatnonzero(records.matched if rule.people == "matched" else records.truth >= 0)
     frame, depth = records.frame[chosen], records.root_depth[chosen]
     # whoever met nobody stands far behind everybody

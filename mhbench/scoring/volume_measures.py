@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.errors import ManifestError
+from mhbench.protocols.metric_names import unknown_metric
 from mhbench.scoring.cell_counts import BACKGROUND, BODY, COLUMNS, FOREGROUND, VIEWS
 from mhbench.scoring.statistics import Statistic, ratio
 from mhbench.scoring.volume_samples import CELLS, FAMILIES, LANDMARKS, MASKS, PARTS, SURFACE
@@ -57,10 +57,7 @@ def _family(rule: MetricRule) -> str:
     if rule.name in OF_SURFACES:
         return rule.name
     if rule.name.startswith(("voxel", "silhouette", "part", "surface", "landmark")):
-        raise ManifestError(
-            f"no metric is called {rule.name!r}",
-            expected=f"one of: {', '.join((*OF_CELLS, *OF_MASKS, *OF_SURFACES))}",
-        )
+        raise unknown_metric("the protocol", rule, (*OF_CELLS, *OF_MASKS, *OF_SURFACES))
     return ""
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mhbench.cameras import to_world
-from mhbench.errors import ManifestError, PredictionError
+from mhbench.errors import PredictionError
 from mhbench.metrics.pose_precision import THRESHOLDS_MM, PoseMatches, PoseScore, match_poses
+from mhbench.protocols.metric_names import unknown_metric
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.people import (
     plan_of_shard,
@@ -129,9 +130,7 @@ def _measure(rule: MetricRule, matches: PoseMatches, protocol: Protocol) -> Reco
     }
     known |= {f"ap@{limit:g}mm": ("%", _precision_at(limit)) for limit in THRESHOLDS_MM}
     if rule.name not in known:
-        raise ManifestError(
-            f"{protocol.name}: no metric is called {rule.name!r}", expected=f"one of: {', '.join(known)}"
-        )
+        raise unknown_metric(protocol.name, rule, known)
     unit, read = known[rule.name]
 
     def value(weights: Floats) -> float:
