@@ -17,6 +17,7 @@ from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.perturbations import PERTURBATIONS
 from mhbench.evaluation.rescoring import Rescorer
 from mhbench.manifests import read_manifest
+from mhbench.predictions.impossible import distance_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import OptionRule, named_dataset, protocol_hash, resolve_protocol, with_options
 from mhbench.protocols.metric_names import error_name
@@ -79,6 +80,8 @@ def audit(
     chosen = options or EvaluationOptions()
     predictions = read_predictions(path, dataset=named_dataset(protocol))
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
+    for fault in distance_faults(predictions):
+        raise fault
     rescorer = Rescorer(predictions, rules, data, chosen)
     own = _numbers(rescorer.chosen, rules)
     rows, impossible = _conventions(rescorer, rules, own)

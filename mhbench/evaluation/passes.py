@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +24,6 @@ from mhbench.shards.tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -136,12 +138,20 @@ def pass_over_shards(
     found, expected = np.full((2, predictions.frame_count), fill_value=False)
     gathered, used, bodies = Pass(), [], Choices().bodies
     work = partial(score_shards, predictions=predictions, protocol=protocol, options=options, bodies=bodies)
-    alone = options.jobs == 1 or len(paths) == 1
-    scores = work(paths, reader=reader) if alone else _in_processes(work, paths, options.jobs)
-    done = 0
-    with shown_progress("score", len(paths) if progress else 0, lambda: done):
+    with ExitStack() as stack:
+        # processes have no variable in common: the size of a file says how many shards are done
+        tally = Path(stack.enter_context(TemporaryDirectory(prefix="mhbench-"))) / "done"
+        tally.touch()
+        stack.enter_context(
+            shown_progress("score", len(paths) if progress else 0, lambda: tally.stat().st_size)
+        )
+        alone = options.jobs == 1 or len(paths) == 1
+        scores = (
+            _tallied(work(paths, reader=reader), tally)
+            if alone
+            else _in_processes(work, paths, options.jobs, tally)
+        )
         for info, one in zip(shards.infos, scores, strict=True):
-            done += 1
             found[one.found] = True
             expected[one.expected] = True
             if one.part is not None:
@@ -192,7 +202,7 @@ def score_shards(
 
 
 def _in_processes(
-    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path], jobs: int
+    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path], jobs: int, tally: Path
 ) -> Iterator[ShardScore]:
     """The shards in as many neighbouring stretches as processes, in their order.
 
@@ -205,7 +215,7 @@ def _in_processes(
     stretches = [paths[begin:end] for begin, end in pairwise(bounds)]
     try:
         with parallel_config("loky", inner_max_num_threads=1):
-            parts = Parallel(n_jobs=jobs)(delayed(_listed)(work, stretch) for stretch in stretches)
+            parts = Parallel(n_jobs=jobs)(delayed(_listed)(work, stretch, tally) for stretch in stretches)
     except TerminatedWorkerError as error:
         raise WorkerError(
             f"one of {jobs} processes that scored the shards died",
@@ -217,9 +227,17 @@ def _in_processes(
 
 
 def _listed(
-    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path]
+    work: Callable[[Sequence[Path]], Iterable[ShardScore]], paths: Sequence[Path], tally: Path
 ) -> list[ShardScore]:
-    return list(work(paths))
+    return list(_tallied(work(paths), tally))
+
+
+def _tallied(scores: Iterable[ShardScore], tally: Path) -> Iterator[ShardScore]:
+    """The scores as they come, each of them one byte more in a file."""
+    for one in scores:
+        with tally.open("ab") as file:
+            file.write(b".")
+        yield one
 
 
 def pass_over_predictions(

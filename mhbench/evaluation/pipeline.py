@@ -20,7 +20,7 @@ from mhbench.errors import PredictionError, UsageError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.passes import Pass, ShardReader, pass_over_predictions, pass_over_shards
 from mhbench.evaluation.result_making import make_result
-from mhbench.predictions.impossible import unit_faults
+from mhbench.predictions.impossible import distance_faults, unit_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.protocols.loading import ANY, named_dataset, resolve_protocol, with_options
 from mhbench.scoring.bodies import SKELETONS
@@ -73,7 +73,7 @@ def evaluate(
     named = named_dataset(protocol)
     predictions = read_predictions(path, dataset=None if named == ANY else named)
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
-    for fault in unit_faults(predictions):
+    for fault in (*unit_faults(predictions), *distance_faults(predictions)):
         raise fault
     predictions = placed(predictions, data, chosen)
     scored, gathered = score_predictions(predictions, rules, data, chosen, progress=progress)

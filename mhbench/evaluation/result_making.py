@@ -104,7 +104,13 @@ def _counts(scored: Scored, gathered: Pass) -> Counts:
         joints_dropped=people.joints_dropped,
         persons_without_root=people.without_root,
         frames_outside_protocol=gathered.outside,
+        frames_with_several=_left_out(scored, gathered),
     )
+
+
+def _left_out(scored: Scored, gathered: Pass) -> int:
+    """Expected frames that were not scored: those with several people, where people have no place."""
+    return len(gathered.frame_ids) - len(scored.frames["id"])
 
 
 def _resampling_words(kind: str, count: int) -> str:
@@ -126,6 +132,10 @@ def _comparable(
     reasons = [f"option {name} = {value}" for name, value in options.options.items()]
     if empty:
         reasons.append(f"no frames of {', '.join(empty)}: the mean is over fewer groups")
+    if several := _left_out(scored, gathered):
+        reasons.append(
+            f"{several} of {frames + several} expected frames have several people and were left out"
+        )
     if missing:
         reasons.append(f"{missing} of {frames} expected frames are not predicted")
     if not gathered.complete:

@@ -39,7 +39,11 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the numbers rest on; always printed beside them. None: the protocol does not match people."""
+    """What the numbers rest on; always printed beside them. None: the protocol does not match people.
+
+    `frames_with_several` frames are not among `frames`: several people were in them, and predictions relative
+    to their root cannot be told apart by position.
+    """
 
     frames: int
     frames_missing: int
@@ -51,6 +55,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     joints_dropped: int
     persons_without_root: int
     frames_outside_protocol: int = 0
+    frames_with_several: int = 0
 
 
 class UsedProtocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +253,11 @@ def _remarks(result: Result) -> list[str]:
     lines += _bodies(result.provenance)
     if counts.persons_without_root:
         lines.append(f"{counts.persons_without_root} matched people have no root and no rooted error")
+    if counts.frames_with_several:
+        lines.append(
+            f"{counts.frames_with_several} frames with several people were left out: predictions relative to"
+            " their root have no place by which to tell people apart"
+        )
     if counts.frames_outside_protocol:
         lines.append(
             f"{counts.frames_outside_protocol} predicted frames lie outside the protocol and were ignored"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mhbench.predictions.table import PredictionTable
 
 BODY_M: Final = (0.4, 3.0)  # median extent of people, children and crouching included
+FARTHEST: Final = 1e6  # m and px: beyond it nothing is seen, whatever camera looks
 UNIT_ERROR: Final = 100.0  # so far from a body's size only a wrong unit leads
 
 
@@ -38,6 +39,25 @@ def unit_faults(table: PredictionTable) -> Iterator[PredictionError]:
             f"{table.source}: declared as {table.units}, half of the people are {size} m",
             expected=f"people of {BODY_M[0]} to {BODY_M[1]} m",
             action=f"declare units '{'mm' if middle > 1 else 'm'}', if that is what the numbers are in",
+        )
+
+
+def distance_faults(table: PredictionTable) -> Iterator[PredictionError]:
+    """Positions that no scene has: one of them decides a mean, and squares of the largest are no numbers."""
+    for name in ("joints3d", "vertices", "smpl_transl", "joints2d"):
+        if name not in table.persons:
+            continue
+        column = table.persons[name].reshape(table.person_count, -1)
+        far = np.flatnonzero(np.fmax.reduce(np.abs(column), axis=1, initial=0.0) > FARTHEST)
+        if not far.size:
+            continue
+        first = int(far[0])
+        size, unit = float(np.nanmax(np.abs(column[first]))), "px" if name == "joints2d" else "m"
+        yield PredictionError(
+            f"{table.source}: {table.where(first)}.{name} has a coordinate of {size:.3g} {unit}"
+            + (f"; so have {far.size - 1:,} more people" if far.size > 1 else ""),
+            expected=f"coordinates within {FARTHEST:,.0f} {unit}",
+            action="write null for a joint that is not predicted, and leave out a person who is none",
         )
 
 

@@ -13,7 +13,7 @@ from mhbench.errors import PredictionError
 from mhbench.manifests import manifest_names
 from mhbench.plausibility import body_extents, handedness, repeated_people, uprightness
 from mhbench.predictions.coverage import Coverage, cover
-from mhbench.predictions.impossible import BODY_M, no_rotations, unit_faults
+from mhbench.predictions.impossible import BODY_M, distance_faults, no_rotations, unit_faults
 from mhbench.predictions.reading import read_predictions
 from mhbench.skeletons import skeleton
 
@@ -83,7 +83,7 @@ def validate_file(
         faults.append(fault)
     if table is None:
         return ValidationReport(path, None, tuple(faults[:MAX_FAULTS]), len(faults), ())
-    faults += unit_faults(table)
+    faults += [*unit_faults(table), *distance_faults(table)]
     coverage = None if data is None else cover(table, Path(data))
     if coverage is not None:
         faults += _unknown_frames(table, coverage)

@@ -224,7 +224,7 @@ def _check_option(protocol: Protocol, options: Mapping[str, OptionRule], name: s
     if name not in options:
         raise UsageError(
             f"{protocol.name} has no option {name!r}",
-            expected=f"one of: {', '.join(options) or 'it has none'}",
+            expected=f"one of: {', '.join(options)}" if options else "no --option: it has none",
             action=f"`mhbench protocols {protocol.name}` prints its options",
         )
     known = (options[name].default, *options[name].values)

@@ -96,6 +96,7 @@ def _rests(result: Result) -> list[tuple[str, str]]:
     told = {
         "frames expected": counts.frames,
         "frames missing": counts.frames_missing,
+        "frames with several people left out": counts.frames_with_several or None,
         "people": counts.gt_persons,
         "people predicted": counts.predicted_persons,
         "matched": counts.matched,

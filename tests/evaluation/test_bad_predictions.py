@@ -98,6 +98,10 @@ def scaled(factor):
     return change
 
 
+def one_far_away(document):
+    people_of(document)[1]["joints3d"][2] = [0.0, 1e38, 1.0]
+
+
 def fewer_joints(document):
     document["skeleton"] = "crowdpose_14"
     for person in people_of(document):
@@ -123,6 +127,7 @@ def rooted(document):
         (not_a_number, "panoptic/generic", r"persons\[\d\]\.score is NaN"),
         (scaled(1000.0), "panoptic/generic", r"declared as m, half of the people are larger than 1,\d\d\d m"),
         (scaled(1e-3), "panoptic/generic", r"half of the people are smaller than 0\.00\d+ m"),
+        (one_far_away, "panoptic/generic", r"persons\[1\]\.joints3d has a coordinate of 1e\+38 m"),
         (fewer_joints, "panoptic/zanfir-loco", "cannot give the joints of panoptic/zanfir-loco: nose"),
         (rooted, "panoptic/zanfir-loco", r"\$\.space is 'root'"),
         (as_it_is, "jta/test", r"\$\.dataset is 'panoptic'"),

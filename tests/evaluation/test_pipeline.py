@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 
 import h5py
@@ -18,11 +19,13 @@ from mhbench.cli.main import main, program
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, PredictionError, UsageError
+from mhbench.evaluation import passes
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.pipeline import evaluate
 from mhbench.evaluation.results import Result, read_result
 from mhbench.predictions.writing import write_predictions
 from mhbench.running.ground_truth import run_ground_truth, run_ground_truth_heatmaps
+from mhbench.shards.reading import open_shards
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene
@@ -86,6 +89,36 @@ def test_people_without_positions_in_crowds_alone_are_refused_and_not_crashed_on
     relative = replace(truth, space="root", root="neck", persons={"joints3d": joints - joints[:, :1]})
     with pytest.raises(PredictionError, match="every frame has several"):
         evaluate(saved(relative), "panoptic/generic", tmp_path / "shards")
+
+
+def test_crowded_frames_left_out_for_want_of_positions_are_counted_and_told(tmp_path, saved):
+    for people, sequence in zip((1, 2), SEQUENCES, strict=False):
+        made = scene(frames=3, people=people, motion="walk", seed=0, cameras=CAMERAS, absences=False)
+        write(made, tmp_path / "raw", sequence=sequence, images=False)
+    convert("panoptic", tmp_path / "raw", tmp_path / "shards", jobs=1, engine="serial")
+    truth = run_ground_truth(tmp_path / "shards")
+    joints = truth.persons["joints3d"]
+    relative = replace(truth, space="root", root="neck", persons={"joints3d": joints - joints[:, :1]})
+    result = evaluate(saved(relative), "panoptic/generic", tmp_path / "shards").result
+    half = 3 * len(CAMERAS)
+    assert (result.counts.frames, result.counts.frames_with_several) == (half, half)
+    assert f"{half} frames with several people were left out" in " ".join(str(result).split())
+    assert not result.comparable.value
+    assert f"{half} of {2 * half} expected frames" in result.comparable.reasons[0]
+
+
+def test_processes_tell_of_every_shard_that_is_done(shards, truth, saved, monkeypatch):
+    told = []
+
+    @contextmanager
+    def progress(_label, total, count_done):
+        yield
+        told.append((count_done(), total))
+
+    monkeypatch.setattr(passes, "shown_progress", progress)
+    for jobs in (1, 2):
+        evaluate(saved(truth), "panoptic/generic", shards, EvaluationOptions(jobs=jobs), progress=True)
+    assert told == [(len(open_shards(shards).infos),) * 2] * 2
 
 
 def test_where_nobody_is_matched_it_is_said_where_to_look(shards, truth, saved):
