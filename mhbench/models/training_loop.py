@@ -100,7 +100,7 @@ class Trainer:
         last = total if stop_after is None else min(total, self.state.step + stop_after)
         self._started = self._clock() - self.state.seconds
         if config.minutes:
-            self._share_over = self.state.seconds / (60 * config.minutes)
+            self._share_over = min(1.0, self.state.seconds / (60 * config.minutes))
         self.task.network.train()
         with (
             _stop_asked(active=self.team.size == 1) as asked,
