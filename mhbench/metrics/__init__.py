@@ -1,4 +1,4 @@
-"""Metrics: pure functions on arrays (contract 7) and thin accumulators. Knows no files.
+"""Metrics: pure functions on arrays (contract 7). Knows no files; means over people are `mhbench.scoring`'s.
 
 Errors are in millimetres and degrees, shares in percent. A function is imported when it is first used.
 """
@@ -9,7 +9,6 @@ import importlib
 from typing import Any, Final
 
 _HOME: Final = {
-    "MeanAccumulator": "accumulation",
     "mpjpe": "joint_errors",
     "n_mpjpe": "joint_errors",
     "pve": "joint_errors",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
+from golden_cases import read_case
 from pose_scenes import body, predicted, truth
 
 from mhbench.evaluation.resampling import draw_weights, percentile_interval, resampled_values
@@ -22,6 +24,7 @@ from mhbench.scoring.joints import plan_joints
 from mhbench.scoring.poses import score_poses
 from mhbench.scoring.statistics import Statistic, ratio, statistic
 
+GOLDEN = ["averaging_order"]
 GENERIC = load_protocol("panoptic/generic")
 LOCO = load_protocol("panoptic/zanfir-loco")
 
@@ -56,6 +59,34 @@ def test_groups_are_averaged_plainly_and_people_pooled_inside():
     assert headline(absolute(records, GENERIC), averaging_groups(records.frames, GENERIC)) == pytest.approx(
         40.0
     )
+
+
+def test_five_averages_of_the_same_errors(golden):
+    arrays, facts = read_case(golden / "metrics_3d", "averaging_order")
+    takes = [facts["sequences"][take] for take in arrays["seq_index"]]
+    frames = {
+        "id": np.arange(len(takes)).astype(np.str_),
+        "sequence": np.array(["S{subject}_{action}_{trial}".format(**take) for take in takes]),
+        "camera": np.array([str(take["camera"]) for take in takes]),
+        "action": np.array([take["action"] for take in takes]),
+    }
+    parts = np.stack([arrays["errors"], np.ones(len(takes))], axis=1)
+    errors = Statistic("mpjpe", "mm", np.arange(len(takes)), parts, ratio(1.0))
+
+    def average(over, columns=frames):
+        averaging = msgspec.structs.replace(GENERIC.averaging, over=over)
+        rules = msgspec.structs.replace(GENERIC, averaging=averaging)
+        return headline(errors, averaging_groups(columns, rules))
+
+    filmed = np.char.add(np.char.add(frames["sequence"], "."), frames["camera"])
+    subjects = np.array([str(take["subject"]) for take in takes])
+    assert {
+        "all_frames__spin_hmr_overall_mmpose": average("persons"),
+        "mean_of_sequence_means_per_action_then_actions__hmr_headline": average("actions of takes"),
+        "frames_pooled_per_action_then_actions__videopose3d": average("actions"),
+        "mean_of_sequence_means": average("sequences", {**frames, "sequence": filmed}),
+        "mean_of_subject_means": average("sequences", {**frames, "sequence": subjects}),
+    } == pytest.approx(facts["values"], abs=1e-9)
 
 
 def test_breakdown_by_sequence():
