@@ -127,14 +127,6 @@ class BodyModel:
         placed: Floats = joints + np.einsum("jcb,nb->njc", directions, self._shapes(betas))
         return placed
 
-    def global_rotations(self, pose: npt.ArrayLike) -> Floats:
-        """Rotations (N, J, 3, 3) of the bones from the rest pose to the frame the root is given in."""
-        turned = self._rotations(pose)
-        for joint, parent in enumerate(self.parents.tolist()):
-            if parent >= 0:
-                turned[:, joint] = np.einsum("nij,njk->nik", turned[:, parent], turned[:, joint])
-        return turned
-
     @functools.cached_property
     def _rest(self) -> tuple[Floats, Floats]:
         """Rest joints (J, 3) of the template and their directions (J, 3, B)."""

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from mhbench import bodies
 from mhbench.bodies import axis_angles_of, body_model, gender_name, regress, rotations_of, turn_body
 from mhbench.errors import InputError, MissingExtraError, ShapeError
+from mhbench.scoring.bodies import bone_rotations
 
 RNG = np.random.default_rng(7)
 
@@ -77,9 +78,11 @@ def test_joints_and_rotations_of_the_challenges_made_up_bodies(golden):
     for row in range(len(pose)):
         expected = skinned_by_hand(body, pose[row], betas[:10].astype(np.float64), trans[row])
         np.testing.assert_allclose(joints[row], expected[1], atol=1e-9)
-    turned = body.global_rotations(pose)
+    turned = bone_rotations(pose, [7, 4])  # only these and the bones above them are turned
     local = rotations_of(pose.reshape(-1, 24, 3))
-    np.testing.assert_allclose(turned[:, 4], local[:, 0] @ local[:, 1] @ local[:, 4], atol=1e-12)
+    knee = local[:, 0] @ local[:, 1] @ local[:, 4]
+    np.testing.assert_allclose(turned[:, 1], knee, atol=1e-12)
+    np.testing.assert_allclose(turned[:, 0], knee @ local[:, 7], atol=1e-12)
 
 
 def test_more_bodies_than_one_batch_and_none(model):

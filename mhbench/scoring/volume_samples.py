@@ -120,14 +120,19 @@ def score_samples(
 
 
 def best_of_each(predictions: PredictionTable, rows: Ints, min_score: float | None) -> Ints:
-    """(F,) the person with the highest score of each frame, -1 = nobody; the first of equals, and of none."""
-    scores = np.nan_to_num(scores_of(predictions), nan=-np.inf)
+    """(F,) the person with the highest score of each frame, -1 = nobody; the first of equals.
+
+    People without a score come last, and no least score leaves them out.
+    """
+    given = scores_of(predictions)
+    counted = np.full(len(given), fill_value=True) if min_score is None else ~(given < min_score)
+    ranks = np.where(counted, np.nan_to_num(given, nan=-np.finfo(np.float64).max), -np.inf)
     best = np.full(len(rows), -1)
     for frame in np.flatnonzero(rows >= 0).tolist():
         people = predictions.people(int(rows[frame]))
         if people.stop > people.start:
-            one = people.start + int(np.argmax(scores[people]))
-            if min_score is None or not scores[one] < min_score:
+            one = people.start + int(np.argmax(ranks[people]))
+            if counted[one]:
                 best[frame] = one
     return best
 

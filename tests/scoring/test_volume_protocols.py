@@ -14,7 +14,7 @@ from mhbench.errors import PredictionError
 from mhbench.predictions import read_predictions
 from mhbench.predictions.table import PredictionTable
 from mhbench.protocols.loading import load_protocol, with_options
-from mhbench.scoring.volume_samples import LANDMARK_FILE
+from mhbench.scoring.volume_samples import LANDMARK_FILE, best_of_each
 from mhbench.skeletons import skeleton
 from mhbench.synthetic import body
 from mhbench.synthetic.body_model import write_body_models
@@ -180,7 +180,8 @@ def test_the_best_score_is_taken(models):
         persons={"vertices": rows, "score": np.array([0.1, 0.9, np.nan])},
     )
     assert values(scored(COARSE, table, many, bodies=models), COARSE)["surface_error"] < 1e-3
-    strict = scored(COARSE, table, many, bodies=models, min_score=0.95)
+    rated = replace(many, persons=many.persons | {"score": np.array([0.1, 0.9, 0.2])})
+    strict = scored(COARSE, table, rated, bodies=models, min_score=0.95)
     assert values(strict, COARSE)["voxel_iou"] == 0
     assert "surface_error" in strict.measures
 
@@ -198,6 +199,26 @@ def volumes(table, labels, boxes):
     return PredictionTable(
         dataset=table.dataset, frame_ids=ids, person_start=start, persons=persons, space="camera"
     )
+
+
+@pytest.mark.parametrize(
+    ("scores", "least", "expected"),
+    [
+        ([0.2, 0.9, 0.9], None, 1),
+        ([0.2, 0.4, 0.3], 0.5, -1),
+        ([np.nan, 0.1], None, 1),
+        ([0.1, np.nan], 0.5, 1),  # as everywhere: who has no score is not below any
+        ([np.nan, np.nan], 0.5, 0),
+    ],
+)
+def test_whom_a_least_score_leaves(scores, least, expected):
+    given = PredictionTable(
+        dataset="surreal",
+        frame_ids=np.array(["a/0/1", "a/0/2"]),
+        person_start=np.array([0, len(scores), len(scores)]),
+        persons={"score": np.array(scores)},
+    )
+    assert best_of_each(given, np.array([0, 1, -1]), least).tolist() == [expected, -1, -1]
 
 
 def test_volumes_in_a_box_of_their_own(models):
