@@ -10,7 +10,7 @@ import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Source = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 Record = TypeVar("Record")
+Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]  # what an array can hold
 
 
 @dataclass(frozen=True)
@@ -75,26 +76,26 @@ class KeypointDetections:
 
 
 class _Image(msgspec.Struct):
-    id: int
+    id: Integer
     crowd_index: float | None = msgspec.field(default=None, name="crowdIndex")
 
 
 class _Annotation(msgspec.Struct):
-    id: int
-    image_id: int
+    id: Integer
+    image_id: Integer
     keypoints: list[float]
-    num_keypoints: int
+    num_keypoints: Integer
     bbox: list[float]
-    category_id: int = 1
-    iscrowd: int = 0
+    category_id: Integer = 1
+    iscrowd: Integer = 0
     area: float | None = None
 
 
 class _Detection(msgspec.Struct):
-    image_id: int
+    image_id: Integer
     keypoints: list[float | None]
     score: float
-    category_id: int = 1
+    category_id: Integer = 1
     bbox: list[float] = []
 
 

@@ -50,7 +50,7 @@ def confusion(predicted: npt.ArrayLike, target: npt.ArrayLike, *, classes: int) 
                 expected=f"0 .. {classes - 1}",
                 action="check the order of the classes",
             )
-    codes = classes * g.ravel().astype(np.int64) + p.ravel()
+    codes = classes * g.ravel().astype(np.int64) + p.ravel().astype(np.int64)
     return np.bincount(codes, minlength=classes * classes).reshape(classes, classes)
 
 

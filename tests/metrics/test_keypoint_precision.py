@@ -322,6 +322,7 @@ def test_a_person_with_id_zero():
     [
         (detection(score=float("nan")), r"detections: \[0\]: Expected `float`, got `null` - at `\$.score`"),
         (detection(image_id=7), r"detections: \[0\].image_id is 7"),
+        (detection(image_id=2**63), r"Expected `int` <= 9223372036854775807 - at `\$.image_id`"),
         (detection(keypoints=[1.0] * 51), r"detections: \[0\].keypoints has 51 numbers"),
         ({"image_id": 1, "score": 1.0}, "missing required field `keypoints`"),
         (detection(bbox=[1.0]), r"detections: \[0\].bbox has 1 numbers"),
@@ -337,6 +338,8 @@ def test_broken_truths_are_named():
         keypoint_ap(one_person(bbox=[1, 2, 3]), [], convention="crowdpose")
     with pytest.raises(InputError, match=r"annotations\[0\].image_id is 5"):
         keypoint_ap(one_person(image_id=5), [], convention="crowdpose")
+    with pytest.raises(InputError, match=r"Expected `int` <= \d+ - at `\$.num_keypoints`"):
+        keypoint_ap(one_person(num_keypoints=2**63), [], convention="crowdpose")
     with pytest.raises(InputError, match="crowdIndex"):
         keypoint_ap(one_person() | {"images": [{"id": 1}]}, [], convention="crowdpose")
     with pytest.raises(InputError, match="has no area"):

@@ -52,6 +52,12 @@ def test_blocks_count_as_they_do_in_one_volume(seed, axes):
     assert block_counts(given_, true, shift) == expected
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint64, np.int32])
+def test_labels_of_any_integer_type_count_alike(kind):
+    counts = confusion(np.array([0, 1, 2, 2], dtype=kind), np.array([0, 1, 1, 2], dtype=kind), classes=3)
+    assert counts.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+
+
 def test_refusals():
     labels = np.zeros((2, 3), dtype=int)
     with pytest.raises(ShapeError, match="float64"):
