@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mhbench.conversion.items import Check
     from mhbench.conversion.records import Converted
     from mhbench.datasets.items import Item
+    from mhbench.datasets.manifest import DatasetManifest
 
 
 def convert(
@@ -91,14 +92,8 @@ def convert(
     exclusion_manifests(chosen.exclusions, name)  # a wrong name is one error, and not one of every item
     with told_if_unreadable(raw, name):
         items = _items(source.items(raw, chosen))
-    recipe = Recipe(
-        shard_format=layout.FORMAT,
-        dataset=name,
-        converter_version=manifest.converter_version,
-        manifest_hash=conversion_hash(name, chosen.corrections),
-        options=_content_options(chosen, heatmaps, images, compression),
-    )
-    folder = out / name
+    options = _content_options(chosen, heatmaps, images, compression)
+    folder, recipe = out / name, _recipe(manifest, chosen, options)
     before = {item: converted(journal) for item, journal in read_journals(folder / JOURNAL_FOLDER).items()}
     _check_folder(folder, before, recipe, items, force=force)
     _forget_failures(folder, before, items, chosen)
@@ -141,6 +136,16 @@ def convert(
         results={key: result for key, result in results.items() if result is not None},
         failures={key: one.failure for key, one in journals.items() if one.failure is not None},
         index=_index(folder, shard_count),
+    )
+
+
+def _recipe(manifest: DatasetManifest, selection: Selection, options: ContentOptions) -> Recipe:
+    return Recipe(
+        shard_format=layout.FORMAT,
+        dataset=manifest.name,
+        converter_version=manifest.converter_version,
+        manifest_hash=conversion_hash(manifest.name, selection.corrections),
+        options=options,
     )
 
 

@@ -108,21 +108,10 @@ def run_network(
     network = make_network(model, setup)
     parts = Parts(out.with_name(f"{out.name}.parts"), _recipe(model, setup, selected))
     batches = Batches(network, batch, say)
-    started, done_before, done = time.perf_counter(), 0, 0
-    jobs = [partial(one.source.read, row) for one in selected for row in one.rows]
-    ids = [str(one.source.table.frames["id"][row]) for one in selected for row in one.rows]
-    blocks = range(0, len(jobs), BLOCK)
-    with shown_progress(f"run {model}", len(jobs) if progress else 0, lambda: done + batches.predicted):
-        for number, first in enumerate(blocks):
-            stop = min(first + BLOCK, len(jobs))
-            if parts.has(number):
-                done_before += stop - first
-            else:
-                parts.put(number, *_block(jobs[first:stop], ids[first:stop], batches))
-            done = stop
-            batches.predicted = 0
+    started, frames = time.perf_counter(), sum(len(one.rows) for one in selected)
+    done_before = _run_blocks(selected, parts, batches, f"run {model}" if progress else "")
     seconds = time.perf_counter() - started
-    table, skipped = parts.merged(len(blocks), **_header(network, model, shards.dataset))
+    table, skipped = parts.merged(-(-frames // BLOCK), **_header(network, model, shards.dataset))
     write_predictions(table, out)
     parts.remove()
     return RunReport(
@@ -132,9 +121,9 @@ def run_network(
         loose=0 if table.loose_start is None else int(table.loose_start[-1]),
         skipped=tuple(skipped),
         done_before=done_before,
-        frames_per_second=(len(jobs) - done_before) / seconds,
+        frames_per_second=(frames - done_before) / seconds,
         batch=batches.size,
-        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        memory=_peak_memory(),
         device_memory=_device_memory(),
     )
 
@@ -165,6 +154,23 @@ def _selection(shards: Shards, raw: Path, protocol_name: str | None) -> list[_Se
             action="give it by --raw, or convert with --images embed or extract",
         )
     return selected
+
+
+def _run_blocks(selected: Sequence[_Selected], parts: Parts, batches: Batches, label: str) -> int:
+    """Predict the blocks that are not there yet; returns the frames of those that are."""
+    jobs = [partial(one.source.read, row) for one in selected for row in one.rows]
+    ids = [str(one.source.table.frames["id"][row]) for one in selected for row in one.rows]
+    done_before, done = 0, 0
+    with shown_progress(label, len(jobs) if label else 0, lambda: done + batches.predicted):
+        for number, first in enumerate(range(0, len(jobs), BLOCK)):
+            stop = min(first + BLOCK, len(jobs))
+            if parts.has(number):
+                done_before += stop - first
+            else:
+                parts.put(number, *_block(jobs[first:stop], ids[first:stop], batches))
+            done = stop
+            batches.predicted = 0
+    return done_before
 
 
 def _block(
@@ -222,6 +228,12 @@ def _device(name: str, precision: str) -> str:
 
     chosen_dtype(precision)
     return str(chosen_device(name))
+
+
+def _peak_memory() -> int:
+    """Most bytes this process had in memory; getrusage(2) counts bytes on macOS, kilobytes elsewhere."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _device_memory() -> int:
