@@ -1,36 +1,31 @@
-"""Images of frames, for pictures."""
+"""The image that a picture of a frame is drawn over."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mhbench.errors import InputError
+from mhbench.errors import MissingInputError, UsageError
+from mhbench.shards.frame_images import decoded_image
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
     import numpy.typing as npt
 
-    from mhbench.frames import FrameTable
+    from mhbench.shards.single_frame import Frame
 
 
-def read_image(raw: Path, table: FrameTable) -> npt.NDArray[np.uint8] | None:
-    """(H, W, 3) the image of the one frame of a table; None if there is no such file under the raw root.
+def image_of(frame: Frame, raw: Path | None) -> tuple[npt.NDArray[np.uint8] | None, str]:
+    """(H, W, 3) the image in the shard or under the raw root; None and the reason where there is none.
 
     Raises:
         InputError: the file is no image.
+        UnsafeInputError: its path leads out of the raw root.
     """
-    from PIL import Image  # noqa: PLC0415 - only for pictures
-
-    if "image" not in table.frames or not (raw / str(table.frames["image"][0])).is_file():
-        return None
-    path = raw / str(table.frames["image"][0])
+    if "image" not in frame.columns:
+        return None, "no image: the data set has none"
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error}", expected="an image", action="extract or copy it again"
-        ) from error
+        return decoded_image(frame, raw), ""
+    except (MissingInputError, UsageError) as error:
+        return None, f"{error.what}; {error.action}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import matplotlib as mpl
 import numpy as np
 
-from mhbench.errors import MissingInputError, UsageError
+from mhbench.errors import UsageError
 from mhbench.heatmaps.rendering import render_sparse
 from mhbench.places import raw_root
 from mhbench.predictions.coverage import predicted_rows
@@ -16,10 +16,10 @@ from mhbench.predictions.reading import read_predictions
 from mhbench.predictions.table import frame_key
 from mhbench.report.frame_bodies import bodies_figure
 from mhbench.report.frame_picture import HeatmapViews, draw_frame
+from mhbench.report.images import image_of
 from mhbench.report.overlays import overlay_of
 from mhbench.report.style import RC
 from mhbench.shards.files import write_atomically
-from mhbench.shards.frame_images import decoded_image
 from mhbench.shards.reading import open_shards
 from mhbench.shards.tables import read_table
 
@@ -84,7 +84,7 @@ def _figure(
     frame: Frame, table: FrameTable, raw: Path | None, predictions: Path | None, *, heatmaps: bool, mesh: bool
 ) -> Figure:
     given = None if predictions is None else read_predictions(predictions, dataset=table.dataset)
-    image, note = _image(frame, raw_root(table.dataset, raw))
+    image, note = image_of(frame, raw_root(table.dataset, raw))
     if mesh:
         return bodies_figure(table, given, image)
     overlay = None
@@ -98,16 +98,6 @@ def _figure(
 def _heatmaps(frame: Frame) -> HeatmapViews | None:
     """Shards without heatmaps have a picture all the same."""
     return heatmap_views(frame.grid(), frame.centres()) if frame.has_heatmaps else None
-
-
-def _image(frame: Frame, raw: Path) -> tuple[npt.NDArray[np.uint8] | None, str]:
-    """The image in the shard or under the raw root; None and the reason where there is none to be had."""
-    if "image" not in frame.columns:
-        return None, "no image: the data set has none"
-    try:
-        return decoded_image(frame, raw), ""
-    except MissingInputError as error:
-        return None, f"{error.what}; {error.action}"
 
 
 def _find(shards: Shards, frame: str) -> int:
