@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 
 import click
 import pytest
@@ -11,9 +12,17 @@ from click.testing import CliRunner
 from shown_commands import ROOT, assert_prints, commands_of, sessions
 
 from mhbench.cli.main import program
+from mhbench.manifests import manifest_path
+from mhbench.models.training_config import (
+    AutoencoderConfig,
+    PredictorConfig,
+    RefinerConfig,
+    UncompressedConfig,
+    read_config,
+)
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PAGES += [ROOT / "action.yml", ROOT / "reports" / "build.sh"]
+PAGES += [ROOT / "action.yml", ROOT / "reports" / "build.sh", *sorted((ROOT / "reports").rglob("*.md"))]
 SHOWN = [
     pytest.param(command, whole, id=f"{page.name}-{number}")
     for page in PAGES
@@ -39,6 +48,24 @@ def test_a_command_that_is_shown_exists_with_its_options(text, whole):
             assert word.partition("=")[0] in options, f"{text}: {word}"
     if whole and not re.search(r"[$|]|\.\.\.", text):
         command.make_context("mhbench", list(words))
+
+
+def test_settings_that_are_shown_are_settings_of_that_training():
+    kinds = {
+        "loco-vha": AutoencoderConfig,
+        "loco-predictor": PredictorConfig,
+        "loco-refiner": RefinerConfig,
+        "loco-uncompressed": UncompressedConfig,
+    }
+    shown = 0
+    for command, whole in commands_of((ROOT / "docs" / "training.md").read_text(encoding="utf-8")):
+        words = shlex.split(command)
+        if not whole or words[1] != "train":
+            continue
+        changes = dict(after.split("=", 1) for word, after in pairwise(words) if word == "--set")
+        read_config(manifest_path(f"training/{words[2]}"), kinds[words[2]], changes)
+        shown += len(changes)
+    assert shown
 
 
 def test_the_first_commands_of_the_readme_print_what_it_shows(tmp_path, monkeypatch):

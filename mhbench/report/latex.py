@@ -70,7 +70,7 @@ def part_table(result: Result, by: str) -> str:
     names = list(parts[0].metrics)
     rows = [
         [
-            latex_text(part.words.replace("_", " ")),
+            latex_text(part.words),
             *(_number(part.metrics.get(name), result.metrics[name].unit) for name in names),
         ]
         for part in parts

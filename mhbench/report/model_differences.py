@@ -123,7 +123,7 @@ def _name_farthest(
             continue
         named.append(y)
         axes.annotate(
-            points[place][1].replace("_", " "),
+            points[place][1],
             (x, y),
             xytext=(4.0 * side, 0.0),
             textcoords="offset points",
