@@ -31,6 +31,7 @@ from mhbench.bodies import turn_body
 from mhbench.cameras import project, to_camera
 from mhbench.datasets.choosing import chosen_frames, chosen_names, chosen_sequences, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
+from mhbench.datasets.raw.images import image_size
 from mhbench.datasets.threedpw_sequences import (
     KEYPOINTS,
     SPLITS,
@@ -234,20 +235,8 @@ def _image_folder(raw: Path, sequence: str) -> Path:
 
 def _image_size(folder: Path) -> tuple[int, int] | None:
     """Width and height of the first image, None where there is none."""
-    from PIL import Image  # noqa: PLC0415 - many trees have no images
-
     path = folder / "image_00000.jpg"
-    if not path.is_file():
-        return None
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} is no image: {error}",
-            expected="a JPEG file, whose size is the sequence's",
-            action="extract the images again, or move their folder away",
-        ) from error
+    return image_size(path) if path.is_file() else None
 
 
 def _frames_of(path: Path) -> int:

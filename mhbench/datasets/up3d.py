@@ -27,6 +27,7 @@ import numpy as np
 
 from mhbench.datasets.choosing import check_root, chosen_frames, chosen_names, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
+from mhbench.datasets.raw.images import image_size
 from mhbench.datasets.up3d_files import (
     DETECTED,
     FOLDER,
@@ -229,7 +230,7 @@ def _stacked(rows: list[Floats], *shape: int) -> Floats:
 def _image_size(raw: Path, number: int, mask: Mask | None, fit: Fit) -> tuple[int, int]:
     """Width and height: of the image, else of its mask, else of the crop the body was fitted in."""
     path = part_of(raw, number, "image.png")
-    size = _size_of(path) if path.is_file() else None
+    size = image_size(path) if path.is_file() else None
     drawn = None if mask is None else (mask.shape[1], mask.shape[0])
     if size is not None and drawn is not None and size != drawn:
         raise InputError(
@@ -239,20 +240,6 @@ def _image_size(raw: Path, number: int, mask: Mask | None, fit: Fit) -> tuple[in
         )
     middle = 2 * fit.K[:2, 2]  # of a crop that begins at the corner of the image
     return size or drawn or (int(middle[0]), int(middle[1]))
-
-
-def _size_of(path: Path) -> tuple[int, int]:
-    from PIL import Image  # noqa: PLC0415 - many trees have no images
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} is no image: {error}",
-            expected="a PNG file",
-            action="extract it again, or move it away",
-        ) from error
 
 
 def _find_split(raw: Path, split: str) -> Finding:

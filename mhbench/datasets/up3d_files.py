@@ -16,6 +16,7 @@ import numpy as np
 
 from mhbench.bodies import axis_angles_of, rotations_of
 from mhbench.datasets.raw.files import read_bytes
+from mhbench.datasets.raw.images import image_values
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.datasets.raw.plain_arrays import read_plain_array
 from mhbench.errors import InputError, MissingInputError
@@ -189,15 +190,7 @@ def read_mask(path: Path) -> Mask | None:
     """
     if not path.is_file():
         return None
-    from PIL import Image  # noqa: PLC0415 - few images have masks
-
-    try:
-        with Image.open(path) as image:
-            values = np.asarray(image)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path} is no image: {error}", expected="a PNG file", action="extract it again"
-        ) from error
+    values = image_values(path)
     first = values if values.ndim == 2 else values[..., 0]
     return np.asarray((first == _PERSON) | (first == 1))
 

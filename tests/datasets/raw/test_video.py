@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import videos
 
+from mhbench.datasets.raw import video
 from mhbench.datasets.raw.video import count_frames, read_frames
 from mhbench.errors import InputError, MissingExtraError, MissingInputError
 
@@ -71,3 +75,13 @@ def test_without_the_extra_its_name_is_told(tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match="reading videos") as caught:
         count_frames(tmp_path / "a.mp4")
     assert "mhbench[video]" in caught.value.action
+
+
+def test_frames_of_which_some_have_no_time_are_told():
+    """No two encoders at hand write such a file; a container of packets does."""
+    packets = [
+        SimpleNamespace(size=9, is_discard=False, is_keyframe=True, pts=time, dts=None) for time in (0, None)
+    ]
+    container = SimpleNamespace(demux=lambda _: packets)
+    with pytest.raises(InputError, match="holds no frames with times"):
+        video._times(Path("v.h264"), container, None)
