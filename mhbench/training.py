@@ -55,7 +55,11 @@ def train(
         OutputError: the folder holds a training with other settings, or cannot be written.
     """
     if model not in MODELS:
-        raise UsageError(f"there is no training of {model!r}", expected=f"one of: {', '.join(MODELS)}")
+        raise UsageError(
+            f"there is no training of {model!r}",
+            expected=f"one of: {', '.join(MODELS)}",
+            action="check the spelling; train other models by your own code, and run them with `mhbench run`",
+        )
     # torch takes seconds to load: not before the arguments are known to be sensible
     from mhbench.models.devices import chosen_device  # noqa: PLC0415
     from mhbench.models.distribution import local_device  # noqa: PLC0415

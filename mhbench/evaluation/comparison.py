@@ -181,6 +181,7 @@ def _parts(
         raise UsageError(
             f"the results have no breakdown by {by!r}",
             expected=f"one of: {', '.join(known) or 'they have none'}",
+            action="choose one that both results have; `mhbench evaluate` stores all that its data know",
         )
     return tuple(
         PartDifference(

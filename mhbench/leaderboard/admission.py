@@ -93,7 +93,11 @@ def check_belongs(path: Path, result: Result, board: Board, own_data: str = "") 
         UsageError: it does not; the message names all that differs.
     """
     if result.protocol.name != board.protocol:
-        raise InputError(f"{path} is a result of {result.protocol.name}", expected=f"{board.protocol}")
+        raise InputError(
+            f"{path} is a result of {result.protocol.name}",
+            expected=f"one of {board.protocol}, as the folder is named",
+            action="move the entry to the board of its protocol, or add the result anew",
+        )
     if own_data and own_data != board.own_data:
         raise UsageError(
             f"the board of {board.protocol} exists: its data are {board.own_data or 'the official ones'}",
@@ -139,6 +143,7 @@ def check_new(entry: Entry, entries: tuple[Entry, ...]) -> None:
             raise UsageError(
                 f"the same predictions are on the board already, as {other.name!r}",
                 expected="a result of other predictions",
+                action="delete the old entry first if the new one is to replace it",
             )
 
 

@@ -154,7 +154,11 @@ def read_board_file(path: Path) -> Board:
 
 def _content(path: Path) -> bytes:
     if not path.is_file():
-        raise MissingInputError(f"there is no {path}", expected="a file that `mhbench leaderboard add` wrote")
+        raise MissingInputError(
+            f"there is no {path}",
+            expected="a file that `mhbench leaderboard add` wrote",
+            action="check --store, or restore the file (git log shows what became of it)",
+        )
     return path.read_bytes()
 
 

@@ -137,7 +137,9 @@ def read_baseline(path: Path) -> Result:
     """
     if not path.is_file():
         raise MissingInputError(
-            f"there is no baseline {path}", expected="a result or an entry of a leaderboard"
+            f"there is no baseline {path}",
+            expected="a result or an entry of a leaderboard",
+            action="store one with `mhbench evaluate PREDS --protocol P --out FILE`",
         )
     try:
         content: Any = msgspec.json.decode(path.read_bytes())
@@ -158,7 +160,9 @@ def allowed_losses(words: Sequence[str]) -> dict[str, float]:
         match = _ALLOWED.fullmatch(word.strip())
         if match is None:
             raise UsageError(
-                f"--max-drop {word!r} is no loss", expected="a number and mm, %, deg or l: 0.5mm"
+                f"--max-drop {word!r} is no loss",
+                expected="a number and mm, %, deg or l, without a space: 0.5mm",
+                action="repeat the option for each unit: --max-drop 0.5mm --max-drop 1%",
             )
         allowed[match[2]] = float(match[1])
     return allowed
@@ -193,6 +197,7 @@ def check_result(
         raise UsageError(
             f"no metric of {comparison.protocol} is in {', '.join(strange)}",
             expected=f"losses in {', '.join(sorted(units))}",
+            action="give --max-drop for these units only; metrics of the others are not compared to a limit",
         )
     differences = {one.metric: one for one in comparison.metrics}
     return Gate(

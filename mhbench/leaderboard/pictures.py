@@ -47,7 +47,11 @@ def report_pictures(report: Path, result: Result) -> list[tuple[Picture, bytes]]
     paths = [report / "worst" / f"{number}.png" for number in range(1, MOST + 1)]
     found = [(path, one) for path, one in zip(paths, told.worst_frames, strict=False) if path.is_file()]
     if not found:
-        raise UsageError(f"{report} has no pictures of frames", expected=f"{paths[0]}")
+        raise UsageError(
+            f"{report} has no pictures of frames",
+            expected=f"{paths[0]}",
+            action="write the report where the images of the data set lie, of which it draws the worst",
+        )
     made = []
     for path, one in found:
         content = _small_png(path)
@@ -80,10 +84,18 @@ def _small_png(path: Path) -> bytes:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > _LARGEST_PIXELS:
-                raise InputError(f"{path} has {image.width} x {image.height} pixels", expected="a drawing")
+                raise InputError(
+                    f"{path} has {image.width} x {image.height} pixels",
+                    expected=f"a drawing of at most {_LARGEST_PIXELS} pixels",
+                    action="write the report again, and leave its pictures as they are",
+                )
             small = _few_colours(image.convert("RGB"))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise InputError(f"{path}: {error}", expected="a PNG that a report wrote") from error
+        raise InputError(
+            f"{path}: {error}",
+            expected="a PNG that a report wrote",
+            action="write the report again",
+        ) from error
     buffer = io.BytesIO()
     small.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

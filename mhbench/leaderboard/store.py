@@ -159,13 +159,21 @@ def read_board(folder: Path, store: Path | None = None) -> StoredBoard:
     """
     board = read_board_file(folder / BOARD_FILE)
     if folder.relative_to(store or folder.parent.parent).as_posix() != board.protocol:
-        raise InputError(f"{folder} holds the board of {board.protocol}", expected="the folder of that name")
+        raise InputError(
+            f"{folder} holds the board of {board.protocol}",
+            expected="the folder of that name",
+            action="move the board there, or restore the folder's name",
+        )
     paths = [path for path in sorted(folder.glob("*.json")) if path.name != BOARD_FILE]
     entries = []
     for path in paths:
         entry = read_entry(path)
         if entry.name != path.stem:
-            raise InputError(f"{path} holds the entry {entry.name!r}", expected=f"{entry.name}.json")
+            raise InputError(
+                f"{path} holds the entry {entry.name!r}",
+                expected=f"{entry.name}.json",
+                action="rename the file, or remove the copy",
+            )
         check_belongs(path, entry.result, board)
         entries.append(entry)
     return StoredBoard(folder, board, tuple(entries))
@@ -221,4 +229,5 @@ def _entry(name: str, result: Result, facts: dict[str, object]) -> Entry:
         raise UsageError(
             f"the facts of the entry {name!r}: {error}",
             expected="an http(s) link, a year, a date YYYY-MM-DD, a name of a-z 0-9 . _ - only",
+            action="correct the option that gave it; `mhbench leaderboard add --help` lists them",
         ) from error

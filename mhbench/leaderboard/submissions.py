@@ -118,7 +118,9 @@ def _unpacked(archive: Path, folder: Path) -> Path:
             _check_one(archive, [one.filename for one in inside])
             if inside[0].file_size > SIZE_LIMIT:
                 raise InputError(
-                    f"{inside[0].filename} is {inside[0].file_size} bytes", expected="at most 8 GiB"
+                    f"{inside[0].filename} is {inside[0].file_size} bytes",
+                    expected="at most 8 GiB",
+                    action="leave out people with a low score, or send fewer columns",
                 )
             # under a name of ours, so that no name in the archive leads anywhere
             path = folder / f"predictions{''.join(Path(inside[0].filename).suffixes[-2:])}"
@@ -134,7 +136,9 @@ def _unpacked(archive: Path, folder: Path) -> Path:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         # zipfile raises the last two for a compression it does not know and for a password
         raise InputError(
-            f"{archive.name} cannot be unpacked: {error}", expected="a plain zip file"
+            f"{archive.name} cannot be unpacked: {error}",
+            expected="a plain zip file",
+            action="pack it again, without a password, or send the predictions as they are",
         ) from error
     return path
 
@@ -144,6 +148,7 @@ def _check_one(place: Path, names: list[str]) -> None:
         raise InputError(
             f"{place.name} holds {len(names)} predictions files ({', '.join(names[:5]) or 'none'})",
             expected=f"exactly one of {', '.join(SUFFIXES)}",
+            action="send the predictions of one model alone",
         )
 
 
@@ -158,5 +163,7 @@ def _folder(truth: Path) -> Iterator[Path]:
             yield Path(folder)
     else:
         raise MissingInputError(
-            f"there are no shards at {truth}", expected="a zip of the shards, or a folder"
+            f"there are no shards at {truth}",
+            expected="a zip of the shards, or a folder",
+            action="give the path that the challenge has its annotations under",
         )

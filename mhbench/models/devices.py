@@ -51,7 +51,11 @@ def chosen_dtype(name: str) -> torch.dtype:
         UsageError: there is none of that name.
     """
     if name not in DTYPES:
-        raise UsageError(f"there is no precision {name!r}", expected=f"one of: {', '.join(DTYPES)}")
+        raise UsageError(
+            f"there is no precision {name!r}",
+            expected=f"one of: {', '.join(DTYPES)}",
+            action="take fp32 where exact numbers matter, bf16 or fp16 where time does",
+        )
     return DTYPES[name]
 
 
