@@ -15,7 +15,7 @@ import click
 
 from mhbench import __version__
 from mhbench.cli.options import say
-from mhbench.errors import MhbenchError
+from mhbench.errors import MhbenchError, MissingExtraError
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells write it
 INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits.h
@@ -104,8 +104,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()  # a reader that has gone is noticed here and not at shutdown
         sys.exit(code if isinstance(code, int) else 0)
     except MhbenchError as error:
-        say(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        sys.exit(_told(error))
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(INTERRUPTED)
@@ -116,8 +115,18 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         # the reader of our output has gone (`| head`): nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":  # other extras are imported where they are needed
+            sys.exit(_report(error))
+        sys.exit(_told(MissingExtraError.of("torch", "models", "this command")))
     except Exception as error:  # noqa: BLE001 - the last line of defence: a report instead of a traceback
         sys.exit(_report(error))
+
+
+def _told(error: MhbenchError) -> int:
+    """Print an error in its three parts, and return its exit code."""
+    say(f"error: {error}", err=True)
+    return error.exit_code
 
 
 def _report(error: Exception) -> int:

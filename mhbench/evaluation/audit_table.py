@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from mhbench.evaluation.printing import all_wrapped, number, wrapped
@@ -52,7 +53,7 @@ class Audit:
         rows: the conventions, by axis.
         impossible: conventions that cannot be applied here, and why.
         error: the error by which mistakes are judged, of the predictions as they are.
-        judged_by: its metric and unit, and what is added.
+        judged_by: its metric and unit, and what is added; empty = nothing here tells a mistake.
         mistakes: the predictions with each mistake undone.
         contamination: what the training data share with the tested frames, and rules they break.
         warnings: mistakes that were probably made.
@@ -69,7 +70,9 @@ class Audit:
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join([*_convention_lines(self), "", *_mistake_lines(self), *_warning_lines(self)])
+        judged = ["", *_mistake_lines(self)] if self.judged_by else []
+        contamination = all_wrapped(f"contamination: {words}" for words in self.contamination)
+        return "\n".join([*_convention_lines(self), *judged, *contamination])
 
 
 def _convention_lines(one: Audit) -> list[str]:
@@ -79,16 +82,17 @@ def _convention_lines(one: Audit) -> list[str]:
         f"    {name:<{width}}{number(value, unit):>10} {unit}".rstrip()
         for name, (value, unit) in one.chosen.items()
     ]
-    axis, last = "", ""
+    axis, last, source = "", "", ""
     for row in one.rows:
         if row.axis != axis:
-            axis, last = row.axis, ""
+            axis, last, source = row.axis, "", ""
             lines += ["", f"{axis:<{width + 4}}{'value':>10}{'change':>10}"]
         if row.value != last:
-            lines += wrapped(f"{'*' if row.chosen else ' '} {row.value} ({row.source})")
+            whose = "" if row.source == source else f" ({row.source})"
+            lines += wrapped(f"{'*' if row.chosen else ' '} {row.value}{whose}")
         elif row.chosen:
             continue  # its further metrics stand above
-        last = row.value
+        last, source = row.value, row.source
         change = "" if row.difference is None else number(row.difference, row.unit, sign=True)
         lines.append(
             f"    {row.metric:<{width}}{number(row.number, row.unit):>10}{change:>10} {row.unit}".rstrip()
@@ -104,11 +108,7 @@ def _convention_lines(one: Audit) -> list[str]:
 
 def _mistake_lines(one: Audit) -> list[str]:
     lines = wrapped(f"common mistakes undone ({one.judged_by})")
-    lines.append(f"  {'as they are':<34}{one.error:>10.1f}")
-    return lines + [f"  {row.name:<34}{row.error:>10.1f}" for row in one.mistakes]
-
-
-def _warning_lines(one: Audit) -> list[str]:
-    lines = all_wrapped(f"warning: {warning}" for warning in one.warnings)
-    lines = ["", *lines] if lines else ["no mistake undone makes them better"]
-    return lines + all_wrapped(f"contamination: {words}" for words in one.contamination)
+    rows = [("as they are", one.error), *((row.name, row.error) for row in one.mistakes)]
+    lines += [f"  {name:<34}{'n/a' if isnan(error) else format(error, '.1f'):>10}" for name, error in rows]
+    warnings = all_wrapped(f"warning: {warning}" for warning in one.warnings)
+    return lines + (["", *warnings] if warnings else ["no mistake undone makes them better"])

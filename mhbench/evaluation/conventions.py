@@ -13,6 +13,7 @@ import numpy as np
 
 from mhbench.errors import MhbenchError
 from mhbench.evaluation.audit_table import Audit, AuditRow, MistakeRow
+from mhbench.evaluation.directions import lower_is_better
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.perturbations import PERTURBATIONS
 from mhbench.evaluation.rescoring import Rescorer
@@ -86,7 +87,7 @@ def audit(
     own = _numbers(rescorer.chosen, rules)
     rows, impossible = _conventions(rescorer, rules, own)
     error, judged_by = _badness(rescorer.chosen)
-    mistakes = tuple(_mistakes(rescorer, predictions, rules))
+    mistakes = tuple(_mistakes(rescorer, predictions, rules)) if judged_by else ()
     return Audit(
         protocol=f"{rules.name} v{rules.version}",
         chosen=own,
@@ -219,12 +220,24 @@ def _judged(protocol: Protocol) -> Protocol:
 
 
 def _badness(scored: Scored) -> tuple[float, str]:
-    """How wrong predictions are as one number, lower is better, whoever is missed included."""
+    """How wrong predictions are as one number, lower is better, whoever is missed included; and what it is.
+
+    Collisions say nothing of that: people who are elsewhere do not collide. Where there is nothing else, the
+    words are empty.
+    """
     records = scored.records
-    if records is None:
-        name, measure = next(iter(scored.measures.items()))
-        whole = np.zeros(len(scored.frames["id"]), dtype=np.int64)
-        return 100.0 - headline(measure, Groups(whole, ("all",))), f"100 - {name}, %"
+    if records is None or not records.errors:
+        name = next((one for one in scored.measures if not one.startswith("collisions.")), "")
+        if not name:
+            return np.nan, ""
+        measure = scored.measures[name]
+        whole = Groups(np.zeros(len(scored.frames["id"]), dtype=np.int64), ("all",))
+        value = headline(measure, whole)
+        return (
+            (value, f"{name}, {measure.unit}")
+            if lower_is_better(name)
+            else (100.0 - value, f"100 - {name}, %")
+        )
     name = next((judge for judge in JUDGES if judge in records.errors), next(iter(records.errors)))
     errors = records.errors[name]
     people = (records.truth >= 0) & scored.frames["given"][records.frame]

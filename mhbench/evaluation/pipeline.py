@@ -70,8 +70,7 @@ def evaluate(
     begin = time.perf_counter()
     chosen = options or EvaluationOptions()
     # formats without a data set of their own (COCO results) take that of the full protocol name
-    named = named_dataset(protocol)
-    predictions = read_predictions(path, dataset=None if named == ANY else named)
+    predictions = read_predictions(path, dataset=named_dataset(protocol))
     rules = with_options(resolve_protocol(protocol, predictions.dataset or None), chosen.options)
     for fault in (*unit_faults(predictions), *distance_faults(predictions)):
         raise fault

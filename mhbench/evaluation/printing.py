@@ -9,10 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
 
 LINE: Final = 80  # characters of a terminal
+LARGE: Final = 100  # a count from which on parts of one, as a bound of an interval has, say nothing
 
 
 def number(value: float | None, unit: str, *, sign: bool = False, none: str = "n/a") -> str:
-    """A value with two digits; a count, which has no unit, without them where it is whole.
+    """A value with two digits; a count, which has no unit, without them where it is whole or large.
 
     Args:
         value: None = not defined.
@@ -22,7 +23,7 @@ def number(value: float | None, unit: str, *, sign: bool = False, none: str = "n
     """
     if value is None:
         return none
-    digits = 0 if not unit and value % 1 == 0 else 2
+    digits = 0 if not unit and (value % 1 == 0 or abs(value) >= LARGE) else 2
     shown = round(value, digits) + 0.0  # no minus before a zero
     return f"{shown:{'+' if sign else ''}.{digits}f}"
 

@@ -191,7 +191,8 @@ def _heading(result: Result) -> list[str]:
     )
     lines = [
         f"{protocol.name} v{protocol.version}{official}",
-        f"model {result.model}   protocol hash {protocol.hash[:12]}   {len(protocol.joints)} joints",
+        f"model {result.model}   protocol hash {protocol.hash[:12]}"
+        + (f"   {len(protocol.joints)} joints" if protocol.joints else ""),
     ]
     if protocol.options:
         lines.append("options " + ", ".join(f"{name}={value}" for name, value in protocol.options.items()))
@@ -205,7 +206,7 @@ def _people(result: Result) -> list[str]:
         _counts_line("frames", expected=counts.frames, given=given, missing=counts.frames_missing),
         _counts_line(
             "people",
-            true=counts.gt_persons,
+            true=counts.gt_persons if counts.gt_persons or counts.matched is not None else None,
             predicted=counts.predicted_persons if counts.matched is None else None,
             matched=counts.matched,
             missed=counts.missed,

@@ -168,9 +168,9 @@ def other_meanings(name: str, dataset: str | None) -> list[str]:
 
 
 def named_dataset(name: str) -> str | None:
-    """The data set of a full protocol name; None for a bare name."""
+    """The data set of a full protocol name; None for a bare name and for protocols of any data set."""
     head, slash, _ = name.partition("/")
-    return dataset_id(head) if slash else None
+    return dataset_id(head) if slash and head != ANY else None
 
 
 def _full_name(name: str, dataset: str | None) -> str:

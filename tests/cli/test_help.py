@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 import numpy as np
 import pytest
@@ -114,3 +116,13 @@ def test_the_folder_above_a_raw_root_is_told_which_one_may_be_meant(capsys, tmp_
     code, text = said(capsys, "convert", "panoptic", "--raw", tmp_path, "--out", tmp_path / "shards")
     assert code == 2
     assert f"--raw {tmp_path / 'panoptic'}" in " ".join(text.split())
+
+
+def test_a_command_that_needs_torch_says_which_extra_has_it(capsys, tmp_path, monkeypatch):
+    for name in [one for one in sys.modules if one.partition(".")[0] == "torch"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in [one for one in sys.modules if one.startswith("mhbench.models")]:
+        monkeypatch.delitem(sys.modules, name)
+    code, text = said(capsys, "train", "loco-refiner", "--out", tmp_path / "w", "--set", "crowds.kind=jta")
+    assert code == 2
+    assert "pip install 'mhbench[models]'" in text

@@ -180,6 +180,13 @@ def test_a_mistake_made_is_found_by_undoing_it(noisy, audited, mistake, word):
     assert word in str(one)
 
 
+def test_an_order_of_depth_is_judged_by_itself(noisy, audited):
+    one = audited(noisy, "panoptic/coherence")
+    assert one.judged_by == "100 - depth_order, %"
+    assert one.error == pytest.approx(100.0 - one.chosen["depth_order"][0])
+    assert "n/a" in str(one).partition("common mistakes")[2]  # nobody is met where people are elsewhere
+
+
 def test_good_predictions_are_not_suspected(plain):
     one, _ = plain
     assert one.warnings == ()

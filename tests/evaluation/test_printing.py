@@ -14,10 +14,13 @@ from mhbench.evaluation.printing import LINE, interval, number, table
     [
         (10.0, "", "10"),
         (10.5, "", "10.50"),
+        (1234.5678, "", "1235"),
+        (1234.5678, "mm", "1234.57"),
         (10.0, "mm", "10.00"),
         (-0.001, "mm", "0.00"),
         (None, "mm", "n/a"),
         (float("inf"), "", "inf"),
+        (float("inf"), "mm", "inf"),
     ],
 )
 def test_counts_are_whole_where_they_can_be(value, unit, text):

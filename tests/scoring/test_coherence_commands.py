@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -169,6 +170,10 @@ def test_vertices_that_are_not_numbers(tmp_path):
     values, provenance = anywhere(tmp_path, people)
     assert values["collisions.pairs"] == 1
     assert (provenance["collision_people"], provenance["people_without_mesh"]) == ("2", "2")
+    printed = (tmp_path / "printed.txt").read_text()
+    assert re.search(r"collisions\.pairs +1 +\[1, 1\]", printed)
+    assert "joint" not in printed
+    assert "common mistakes" not in command("audit", tmp_path / "preds.h5", "--protocol", "any/collisions")
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def _write_video(scene: Scene, clip: _Clip, path: Path) -> None:
     try:
         import av  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise MissingExtraError.of("av", "video", "writing videos; --no-images does without") from error
+        raise MissingExtraError.of("av", "video", "writing videos (--no-images does without)") from error
     from mhbench.synthetic.images import picture  # noqa: PLC0415 - compiles kernels
 
     alone = _filmed(scene, clip)
