@@ -134,22 +134,6 @@ def to_world(points: npt.ArrayLike, R: npt.ArrayLike, t: npt.ArrayLike) -> Float
     return _rotate(points - _per_point("t", t, (3,), points), back)
 
 
-def fold_back_radius(distortion: npt.ArrayLike, lens: Lens) -> float:
-    """Radius r in the normalised plane at which the radial part of a lens turns back; inf if it never does.
-
-    Args:
-        distortion: (8,) k1 k2 p1 p2 k3 0 0 0.
-        lens: the model of `distortion`; inf for pinhole.
-
-    Raises:
-        ShapeError: the coefficients are not (8,), or the last three are not 0.
-        UsageError: there is no such lens model.
-    """
-    coefficients = np.asarray(distortion, dtype=np.float64)
-    check_shape("distortion", coefficients, str(_COEFFICIENTS))
-    return float(_fold_back_radii(coefficients)) if _is_distorted(lens) else float("inf")
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Camera:
     """One camera, or a stack of N for as many poses: intrinsics, lens and place.

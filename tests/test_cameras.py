@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from mhbench.cameras import Camera, fold_back_radius, project, to_camera, to_world, unproject
+from mhbench.cameras import Camera, _fold_back_radii, project, to_camera, to_world, unproject
 from mhbench.errors import ShapeError, UsageError
 
 K = np.array([[1427.34, 0.0, 949.618], [0.0, 1423.13, 548.132], [0.0, 0.0, 1.0]])
@@ -69,7 +69,7 @@ def test_a_point_grazing_the_image_plane_is_beyond_the_fold(lens):
 
 
 def test_fold_back_is_the_first_maximum():
-    radius = fold_back_radius(PANOPTIC_00_16, "opencv")
+    radius = float(_fold_back_radii(PANOPTIC_00_16))
     k1, k2, _, _, k3 = PANOPTIC_00_16[:5]
 
     def negative(r):
@@ -101,8 +101,7 @@ def test_a_point_folded_into_the_image_is_refused():
     ],
 )
 def test_fold_back_by_hand(distortion, expected):
-    assert fold_back_radius(distortion, "opencv") == pytest.approx(expected)
-    assert fold_back_radius(distortion, "pinhole") == np.inf
+    assert _fold_back_radii(np.asarray(distortion, dtype=float)) == pytest.approx(expected)
 
 
 @given(
@@ -125,7 +124,8 @@ def test_unproject_is_the_inverse_inside_the_image(lens_of, pixels):
 )
 def test_unproject_is_the_inverse_for_any_lens_before_its_fold(lens, radial, tangential, share, angle):
     distortion = np.array([radial[0], radial[1], *tangential, radial[2], 0, 0, 0])
-    radius = share * min(fold_back_radius(distortion, lens), 2.0)
+    fold = np.inf if lens == "pinhole" else float(_fold_back_radii(distortion))
+    radius = share * min(fold, 2.0)
     ray = np.array([radius * np.cos(angle), radius * np.sin(angle), 1.0])
     np.testing.assert_allclose(
         unproject(project(ray, K, distortion, lens), K, distortion, lens), ray, rtol=0, atol=1e-9
