@@ -136,7 +136,8 @@ def read_poses(path: Path, dimensions: int) -> Floats:
         raise _unfit(path, dimensions, "holds no array of numbers")
     if found.shape[-1] != JOINTS * dimensions or (found.ndim == 3 and len(found) != 1) or not found.size:
         raise _unfit(path, dimensions, f"holds an array of shape {found.shape}")
-    poses = found.reshape(-1, JOINTS, dimensions).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a NaN of the signalling kind, which is refused below
+        poses = found.reshape(-1, JOINTS, dimensions).astype(np.float64)
     wrong = np.flatnonzero(~np.all(np.abs(poses) < _FURTHEST, axis=(1, 2)))
     if len(wrong):
         raise InputError(

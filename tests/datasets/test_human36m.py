@@ -492,6 +492,13 @@ def spoil_nan(path):
     write_cdf(path, poses)
 
 
+def spoil_signalling_nan(path):
+    """A NaN that raises a flag of the processor wherever it is converted."""
+    poses = np.zeros((1, 4, 96), dtype=np.float32)
+    poses.view(np.uint32)[0, 2, 5] = 0x7FA00000
+    write_cdf(path, poses)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
@@ -502,6 +509,7 @@ def spoil_nan(path):
         (lambda path: write_cdf(path, np.zeros((1, 4, 64))), "holds an array of shape"),
         (lambda path: write_cdf(path, np.zeros((2, 4, 96))), "holds an array of shape (2, 4, 96)"),
         (spoil_nan, "pose 2 (from 0) holds a NaN"),
+        (spoil_signalling_nan, "pose 2 (from 0) holds a NaN"),
         (
             lambda path: write_cdf(path, np.full((1, 4, 96), 1e30)),
             "pose 0 (from 0) holds a NaN or a",
