@@ -50,7 +50,7 @@ def report_pictures(report: Path, result: Result) -> list[tuple[Picture, bytes]]
         raise UsageError(
             f"{report} has no pictures of frames",
             expected=f"{paths[0]}",
-            action="write the report where the images of the data set lie, of which it draws the worst",
+            action="add the result without --report: pictures need a ground truth of single images",
         )
     made = []
     for path, one in found:

@@ -46,7 +46,7 @@ def metrics_table(result: Result) -> str:
     caption = (
         f"{latex_text(result.model)} under {latex_text(used.name)} v{used.version}"
         f" (rules \\texttt{{{used.hash[:12]}}}), {result.counts.frames} frames,"
-        f" {result.counts.gt_persons} people."
+        f" {result.counts.gt_persons or result.counts.predicted_persons} people."
     )
     if used.resampled:
         caption += f" Intervals: {latex_text(used.resampled)}."

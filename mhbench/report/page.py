@@ -97,7 +97,7 @@ def _rests(result: Result) -> list[tuple[str, str]]:
         "frames expected": counts.frames,
         "frames missing": counts.frames_missing,
         "frames with several people left out": counts.frames_with_several or None,
-        "people": counts.gt_persons,
+        "people": counts.gt_persons if counts.gt_persons or counts.matched is not None else None,
         "people predicted": counts.predicted_persons,
         "matched": counts.matched,
         "missed": counts.missed,
