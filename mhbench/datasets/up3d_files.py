@@ -55,6 +55,7 @@ _SHAPES: Final = {
 _JOINTS: Final = 24  # of the 25 points: the last one is the top of the head
 _SMALL: Final = 1 << 20  # bytes; these files have some kilobytes
 _PERSON: Final = 255
+_FURTHEST: Final = 1e6  # radians, metres or pixels; a focal length is 5000 px
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +231,7 @@ def _checked(path: Path, content: dict[str, Any], name: str, shape: tuple[int, .
             action="extract the file again",
         )
     values = np.asarray(content[name])
-    fits = values.dtype.kind in "fiu" and values.size == np.prod(shape) and np.isfinite(values).all()
+    fits = values.dtype.kind in "fiu" and values.size == np.prod(shape) and (np.abs(values) < _FURTHEST).all()
     if not fits or (len(shape) == 2 and values.shape != shape):
         raise InputError(
             f"{path}: {name} is {values.dtype}{list(values.shape)}, or holds what is no number",

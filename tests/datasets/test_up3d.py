@@ -194,6 +194,7 @@ def test_blocks_are_of_a_thousand_images_whatever_is_selected(raw, monkeypatch):
         ({"pose": np.zeros(66)}, r"pose is float64\[66\]"),
         ({"betas": None}, "has no betas"),
         ({"t": np.array([np.nan, 0, 0])}, "t is float64"),
+        ({"t": np.array([1e300, 0, 0])}, "t is float64"),
         ({"rt": np.array([0.1, 0, 0])}, "camera is turned"),
     ],
 )
