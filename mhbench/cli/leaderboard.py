@@ -160,7 +160,9 @@ def check(
 
     if not max_drop and (strict or not significant):
         raise UsageError(
-            "nothing says how much worse is too much", expected="--max-drop 0.5mm, or --significant"
+            "nothing says how much worse is too much",
+            expected="--max-drop 0.5mm, or --significant",
+            action="give one of them",
         )
     gate = check_result(read_result(result), read_baseline(baseline), allowed_losses(max_drop), strict=strict)
     click.echo(str(gate))

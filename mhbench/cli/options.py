@@ -69,7 +69,11 @@ def chosen_options(words: tuple[str, ...]) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals:
-            raise UsageError(f"--option {word!r} has no value", expected="--option NAME=VALUE")
+            raise UsageError(
+                f"the setting {word!r} has no value",
+                expected="NAME=VALUE after --option or --set",
+                action="write the value after an equals sign",
+            )
         chosen[name.strip()] = value.strip()
     return chosen
 

@@ -68,7 +68,9 @@ def view_frame(
     target = out or type(path)(found.id.replace("/", "_") + ".png")
     if target.suffix.lower() not in _FORMATS:
         raise UsageError(
-            f"{target} is no kind of picture", expected=f"a name ending in {', '.join(_FORMATS)}"
+            f"{target} is no kind of picture",
+            expected=f"a name ending in {', '.join(_FORMATS)}",
+            action="change the ending after --out",
         )
     table = read_table(found.path).select(np.array([found.row]))
     figure = _figure(found, table, raw, predictions, heatmaps=heatmaps, mesh=mesh)
@@ -113,6 +115,7 @@ def _find(shards: Shards, frame: str) -> int:
     raise UsageError(
         f"{shards.folder} has no frame {frame!r}",
         expected=f"a frame id such as {first}, or a number below {len(shards)}",
+        action="take an id that `mhbench frames` lists, or leave --frame out for the first",
     )
 
 

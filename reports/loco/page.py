@@ -35,8 +35,9 @@ ABOUT = {
     "toy": "**Toy size.** Minutes of one core of a CPU; an eighth of the channels, 480 x 270 pixels and"
     " 12.5 m of JTA's view, 2 people on average and at most 4. These figures show that every stage runs and"
     " what some minutes of each reach, no more; they say nothing about the published networks on JTA."
-    " The toy's codes are narrow, too: 10,800, 1,350 and 200 numbers at levels 1, 2 and 3 for up to 56 joints,"
-    " where the published ones have 1,289,280, 161,160 and 19,890 for about 280. Those of the published size will be in `full.md` once a GPU has made them.",
+    " The toy's codes are narrow, too: 10,800, 1,350 and 200 numbers at levels 1, 2 and 3 for up to 56"
+    " joints, where the published ones have 1,289,280, 161,160 and 19,890 for about 280. Those of the"
+    " published size will be in `full.md` once a GPU has made them.",
     "full": "**Published size** on synthetic crowds: 20 people on average and at most 60. Not JTA: its images"
     " and people are not ours to have.",
 }

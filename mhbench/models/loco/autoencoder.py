@@ -85,7 +85,11 @@ class Autoencoder(nn.Module):
         self.level, self.depth_bins, self.joints = level, depth_bins, joints
         channels = level_of(level).channels(depth_bins)
         if min(channels) < 1:
-            raise UsageError(f"{depth_bins} depth bins are too few for level {level}", expected="at least 8")
+            raise UsageError(
+                f"{depth_bins} depth bins are too few for level {level}",
+                expected="at least 8",
+                action="make heatmaps with more depth bins",
+            )
         self.code_channels = channels[-1]
         self.pad_to, self.stride = LEVELS[level].pad_to, LEVELS[level].stride
         self.encoder = nn.Sequential(*_halving((depth_bins, *channels), LEVELS[level].strides))

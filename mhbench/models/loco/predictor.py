@@ -88,10 +88,16 @@ def image_tensor(image: npt.NDArray[Any], device: torch.device | str = "cpu") ->
         ShapeError: it is no such image.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype.name != "uint8":
-        raise ShapeError(f"the image is {image.dtype}{list(image.shape)}", expected="uint8[H, W, 3], RGB")
+        raise ShapeError(
+            f"the image is {image.dtype}{list(image.shape)}",
+            expected="uint8[H, W, 3], RGB",
+            action="convert it to 8-bit RGB",
+        )
     if min(image.shape[:2]) < _STRIDE:
         raise ShapeError(
-            f"the image has {image.shape[1]} x {image.shape[0]} pixels", expected="at least 8 x 8"
+            f"the image has {image.shape[1]} x {image.shape[0]} pixels",
+            expected="at least 8 x 8",
+            action="leave it out",
         )
     # copied: Pillow's arrays are read-only, which torch warns about
     tensor = torch.from_numpy(image.copy()).to(device)

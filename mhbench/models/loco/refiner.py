@@ -46,7 +46,9 @@ class Refiner(nn.Module):
         self.limits, self.root = tuple(limits), root
         if any(not limit > 0 for n, limit in enumerate(limits) if n != root):
             raise ShapeError(
-                f"the limits {list(limits)} hold a length that is none", expected="metres above 0"
+                f"the limits {list(limits)} hold a length that is none",
+                expected="metres above 0",
+                action="give the greatest distance from the root for each joint",
             )
         size = 3 * (len(limits) - 1)
         self.fc1 = nn.Sequential(nn.Linear(size, _HIDDEN), nn.ReLU())
@@ -78,7 +80,11 @@ class Refiner(nn.Module):
         check_shape("confidence", confidence, "P J", sizes)
         roots = np.asarray(joints[:, self.root], dtype=np.float64)
         if not np.isfinite(roots).all():
-            raise ShapeError("a person has no root", expected="people that the root started")
+            raise ShapeError(
+                "a person has no root",
+                expected="people that the root started",
+                action="leave people without a root out of what is refined",
+            )
         vectors = normalise(joints, self.limits, self.root)
         vectors[self.others(confidence) <= HOLE_CONFIDENCE] = HOLE
         flat = torch.from_numpy(vectors.reshape(len(vectors), -1)).to(next(self.parameters()))

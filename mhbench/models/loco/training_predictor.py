@@ -216,7 +216,11 @@ def _scores(
     for sample in samples:
         seen = sample.seen()
         if seen.camera is None:
-            raise InputError(f"the frame {seen.id} has no intrinsics", expected="a calibrated camera")
+            raise InputError(
+                f"the frame {seen.id} has no intrinsics",
+                expected="a calibrated camera",
+                action="leave frames without one out of `validation` in the settings",
+            )
         ((places, _),) = found_peaks(network(image_tensor(seen.image, device)), PEAK_RULES["validation"])
         grid = config.grid(*seen.image.shape[:2])
         points = np.column_stack([places[:, 0], to_camera(grid, places, seen.camera)])
