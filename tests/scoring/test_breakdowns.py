@@ -97,6 +97,7 @@ def test_tables_are_asked_for_by_name(near_and_far):
 
     class Result:
         breakdown = breakdowns(scored)
+        metrics = scored.measures
 
     text = breakdown_table(Result(), "distance")
     assert text.splitlines()[1].split()[:4] == ["2", "to", "4", "m"]
