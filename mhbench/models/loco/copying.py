@@ -30,8 +30,8 @@ class WholeCopy(nn.Module):
 class MapsCopy(nn.Module):
     """Maps of the joint types through the layers that mix them and part them again; all else is frozen.
 
-    These layers are the narrowest part of the autoencoder and its slowest to learn, but cost less than a
-    hundredth of it: trained alone they see far more frames.
+    These layers are the narrowest part of the autoencoder and its slowest to learn. Trained alone, without
+    the decoder and without gradients of the encoder, they see several times as many frames.
     """
 
     def __init__(self, autoencoder: Autoencoder) -> None:

@@ -3,8 +3,8 @@
 Started with narrow Gaussians, the paper's network learns to output nothing at all: a volume is 99 % empty. So
 sigma begins wide and is halved whenever the loss stalls; only weights of the last sigma are selected.
 
-Faster, and without that danger: first train the layers that mix the joints (`learn = "mixing"`), which needs
-a thousandth of the work, then start all of them from there with `revive`.
+Faster, and without that danger: first train the layers that mix the joints (`learn = "mixing"`), which sees
+several times as many frames in the same time, then start all of them from there with `revive`.
 """
 
 from __future__ import annotations
