@@ -133,8 +133,8 @@ def _unpacked(archive: Path, folder: Path) -> Path:
             expected="a readable archive and room for what is in it",
             action="make room, or check the permissions",
         ) from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        # zipfile raises the last two for a compression it does not know and for a password
+    except (zipfile.BadZipFile, RuntimeError) as error:
+        # zipfile raises the second for a password, and a kind of it for a compression it does not know
         raise InputError(
             f"{archive.name} cannot be unpacked: {error}",
             expected="a plain zip file",

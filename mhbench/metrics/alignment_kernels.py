@@ -7,6 +7,9 @@ rounding. A pose therefore gets the same bits in whichever lane, block or batch 
 The 3x3 problem K = X^T Y = U S V^T is solved by one-sided Jacobi rotations, K V = U S: the most accurate way,
 and it needs no special care for planar, collinear or mirrored poses. The best proper rotation is then
 v1 u1^T + v2 u2^T + (v1 x v2)(u1 x u2)^T, which puts a reflection into the smallest singular value by itself.
+
+All steps stand in this one file, longer than others, since a kernel calls kernels of its own file only (see
+`mhbench.kernels`).
 """
 
 from __future__ import annotations

@@ -129,11 +129,10 @@ def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-        wanted = [key for key in KEYS if f"{key}.npy" in sizes]
-        unpacked = sum(sizes[f"{key}.npy"] for key in wanted)
-        if unpacked <= FILE_LIMIT:
-            with np.load(path, allow_pickle=False) as arrays:
-                return {key: _dense(path, key, arrays[key]) for key in wanted}
+            names = {key: f"{key}.npy" for key in KEYS if f"{key}.npy" in sizes}
+            unpacked = sum(sizes[name] for name in names.values())
+            if unpacked <= FILE_LIMIT:
+                return {key: _dense(path, key, _array(archive, name)) for key, name in names.items()}
     except InputError:
         raise
     except Exception as error:  # zip, deflate and NumPy raise nearly everything on damaged files
@@ -143,6 +142,13 @@ def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
         expected=f"at most {FILE_LIMIT} bytes, as a model file of an official site has",
         action="check what the file is",
     )
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    """An array of the archive; ValueError where it would have to be unpickled."""
+    with archive.open(name) as content:
+        values: npt.NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
+    return values
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -90,7 +90,7 @@ def _results(path: Path) -> Mapping[str, Any]:
             stored = content.read()
     except (
         *(zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError),
-        *(NotImplementedError, RuntimeError),  # a compression nobody knows, and a password
+        RuntimeError,  # a password, or a compression nobody knows
     ) as error:
         raise InputError(
             f"{path} cannot be read: {error}",
