@@ -19,7 +19,8 @@ from made_up_shards import write_shards
 from measuring import Contender, Report, arguments, claim, machine, measure, processor_seconds, show, write
 
 from mhbench.bodies import axis_angles_of, rotations_of
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.columns import JointFlag
+from mhbench.frames import FrameTable
 from mhbench.predictions import PredictionTable, write_predictions
 from mhbench.scoring.bodies import bone_rotations
 from mhbench.skeletons import skeleton

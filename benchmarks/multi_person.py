@@ -18,7 +18,8 @@ import measuring
 import numpy as np
 from made_up_shards import write_shards
 
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.columns import JointFlag
+from mhbench.frames import FrameTable
 from mhbench.matching import hungarian_frames
 from mhbench.metrics import mupots_pck
 from mhbench.metrics.joint_detection import joint_f1_frames

@@ -7,18 +7,22 @@ the number of frames and people of each of its items, `{"<split>/<item>": (frame
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import pytest
 
 from mhbench.cameras import project
+from mhbench.columns import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import dataset
 from mhbench.datasets.items import Item, Selection
 from mhbench.datasets.manifest import dataset_manifest
-from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS, FrameTable, JointFlag
 from mhbench.skeletons import skeleton
+
+if TYPE_CHECKING:
+    from mhbench.frames import FrameTable
 
 
 def three_parts(error):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.columns import JointFlag
+from mhbench.frames import FrameTable
 from mhbench.predictions.table import PredictionTable
 from mhbench.protocols.loading import Protocol
 from mhbench.scoring.scored import Choices, kind_of_scoring

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mhbench.frames import FrameTable, JointFlag
+from mhbench.columns import JointFlag
+from mhbench.frames import FrameTable
 from mhbench.predictions.table import PredictionTable
 from mhbench.skeletons import skeleton
 

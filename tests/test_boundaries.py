@@ -18,6 +18,7 @@ GROUND_FLOOR = {
     "bodies",
     "cameras",
     "checks",
+    "columns",
     "errors",
     "frames",
     "kernels",

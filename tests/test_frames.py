@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mhbench.columns import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.errors import ShapeError
-from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS, FrameTable, JointFlag, JointSet, concatenate
+from mhbench.frames import FrameTable, JointSet, concatenate
 
 
 def table(counts, *, start=0, skeleton="mpi_14"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
-from mhbench.frames import JointFlag
+from mhbench.columns import JointFlag
 from mhbench.plausibility import body_extents, handedness
 from mhbench.skeletons import skeleton
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from mhbench.cameras import project
-from mhbench.frames import JointFlag
+from mhbench.columns import JointFlag
 
 if TYPE_CHECKING:
     from mhbench.frames import FrameTable

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import (
     check_root,
     chosen_frames,
@@ -41,7 +42,7 @@ from mhbench.datasets.human36m_poses import (
 )
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag, camera_columns, inside_image
+from mhbench.frames import FrameTable, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path

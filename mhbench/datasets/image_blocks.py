@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import chosen_frames, chosen_names, chosen_sequences, excluded_frames
 from mhbench.datasets.items import Exclusion, Item, Selection
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag, inside_image
+from mhbench.frames import FrameTable, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

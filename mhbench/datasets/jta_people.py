@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.cameras import project
+from mhbench.columns import JointFlag
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag, inside_image
+from mhbench.frames import inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path

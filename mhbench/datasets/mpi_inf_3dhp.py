@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import (
     chosen_frames,
     chosen_names,
@@ -37,7 +38,7 @@ from mhbench.datasets.mpi_inf_3dhp_cameras import (
 from mhbench.datasets.mpi_inf_3dhp_files import TRAINING, found_of, official_frames, sequences
 from mhbench.datasets.mpi_inf_3dhp_poses import ACTIVITIES, Poses, read_test, read_training, training_size
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet, camera_columns, inside_image
+from mhbench.frames import FrameTable, JointSet, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.muco_composites import (
     SOURCES,
     Chunk,
@@ -17,7 +18,7 @@ from mhbench.datasets.muco_composites import (
 )
 from mhbench.datasets.muco_release import JOINTS, read_images, read_people, sequence_and_number
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
+from mhbench.frames import FrameTable, JointSet, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import (
     check_root,
     chosen_frames,
@@ -37,7 +38,7 @@ from mhbench.datasets.mupots_files import (
     verified,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet, camera_columns, inside_image
+from mhbench.frames import FrameTable, JointSet, camera_columns, inside_image
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.raw.coco_people import ImagePeople, image_people
 from mhbench.datasets.raw.json_files import Pixel, Size, read_json
 from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import (
     check_root,
     chosen_frames,
@@ -32,7 +33,7 @@ from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.panoptic_cameras import calibration_path, camera_types, check_hd, hd_camera
 from mhbench.datasets.panoptic_poses import POSE_FOLDERS, Bodies, list_poses, pose_source, read_bodies
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, camera_columns, inside_image
+from mhbench.frames import FrameTable, camera_columns, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import chosen_frames, chosen_names, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.surreal_clips import (
@@ -37,7 +38,7 @@ from mhbench.datasets.surreal_clips import (
     read_motion,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, inside_image
+from mhbench.frames import FrameTable, inside_image
 
 if TYPE_CHECKING:
     from pathlib import Path

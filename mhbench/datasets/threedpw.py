@@ -29,6 +29,7 @@ import numpy as np
 
 from mhbench.bodies import turn_body
 from mhbench.cameras import project, to_camera
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import chosen_frames, chosen_names, chosen_sequences, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.raw.images import image_size
@@ -42,7 +43,7 @@ from mhbench.datasets.threedpw_sequences import (
     sequence_files,
 )
 from mhbench.errors import InputError, MissingInputError
-from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
+from mhbench.frames import FrameTable, JointSet, inside_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import check_root, chosen_frames, chosen_names, excluded_frames
 from mhbench.datasets.items import Exclusion, Finding, Item, Selection
 from mhbench.datasets.raw.images import image_size
@@ -48,7 +49,7 @@ from mhbench.datasets.up3d_files import (
     source_of,
 )
 from mhbench.errors import InputError
-from mhbench.frames import FrameTable, JointFlag, JointSet, inside_image
+from mhbench.frames import FrameTable, JointSet, inside_image
 from mhbench.volumes import mask_to_text
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.errors import InputError
 from mhbench.export.sources import ExportReport, about, by_split, plain
-from mhbench.frames import JointFlag
 from mhbench.shards.files import atomic_file
 from mhbench.skeletons import skeleton
 

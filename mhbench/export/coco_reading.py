@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from mhbench.cameras import Lens  # noqa: TC001 - msgspec resolves the field types at run time
+from mhbench.columns import JointFlag
 from mhbench.datasets.raw.coco_people import (
     ImagePeople,
     PersonRecord,
@@ -23,7 +24,6 @@ from mhbench.datasets.raw.coco_people import (
 )
 from mhbench.datasets.raw.json_files import Integer, Pixel, Size, decode_json, read_json
 from mhbench.errors import InputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.skeletons import canonical, skeleton, skeleton_names
 
 if TYPE_CHECKING:

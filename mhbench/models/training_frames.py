@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.errors import UsageError
-from mhbench.frames import JointFlag
 from mhbench.heatmaps import locate
 from mhbench.models.images import image_source
 from mhbench.shards.tables import read_table

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import Column
+    from mhbench.columns import Column
 
 _FRAMES: Final = ("id", "person_start", "loose_start")
 _KINDS: Final = {"u": "uint8 or bool", "i": "integers", "f": "numbers"}

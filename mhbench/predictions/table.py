@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import Column
 from mhbench.errors import ShapeError
-from mhbench.frames import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

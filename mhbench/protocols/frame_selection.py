@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.choosing import exclusion_manifests
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from mhbench.columns import Columns
     from mhbench.datasets.choosing import FrameRange
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.frames import FrameTable
     from mhbench.protocols.rules import FrameRule, Protocol, SeenRule
 
     Flags = npt.NDArray[np.bool_]

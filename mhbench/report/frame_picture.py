@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mhbench.frames import JointFlag
+from mhbench.columns import JointFlag
 from mhbench.report.people_lines import (
     Name,
     draw_loose,

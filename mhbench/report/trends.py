@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import Columns
+    from mhbench.columns import Columns
     from mhbench.records import Records
 
     Floats = npt.NDArray[np.float64]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.errors import UsageError
-from mhbench.frames import JointFlag
 from mhbench.heatmaps.body_association import associate_by_body, body_distances
 from mhbench.heatmaps.camera_space import to_camera
 from mhbench.heatmaps.decoding import peaks_sparse

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mhbench.bodies import gender_name, regress, rotations_of
+from mhbench.columns import JointFlag
 from mhbench.datasets.raw.body_models import body_model_path, read_body_model, read_regressor
 from mhbench.errors import InputError, PredictionError
-from mhbench.frames import JointFlag
 from mhbench.skeletons import conversion, skeleton
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from mhbench.skeletons import skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.columns import Columns
+    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan

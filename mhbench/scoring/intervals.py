@@ -17,7 +17,7 @@ from mhbench.scoring.statistics import Recount, Statistic
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.frames import Columns
+    from mhbench.columns import Columns
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.statistics import Measure
 

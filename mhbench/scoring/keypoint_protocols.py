@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.errors import InputError, PredictionError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.metrics.keypoint_conventions import CONVENTIONS
 from mhbench.metrics.keypoint_input import KeypointDetections, KeypointTruth
 from mhbench.metrics.keypoint_matches import (
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.columns import Columns
+    from mhbench.frames import FrameTable
     from mhbench.metrics.keypoint_conventions import ConventionName
     from mhbench.metrics.keypoint_matches import KeypointMatches
     from mhbench.predictions.table import PredictionTable

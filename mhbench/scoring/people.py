@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mhbench.cameras import project
+from mhbench.columns import JointFlag
 from mhbench.errors import PredictionError
-from mhbench.frames import JointFlag
 from mhbench.protocols.frame_selection import counted_people
 from mhbench.scoring.joints import plan_joints
 from mhbench.skeletons import conversion, skeleton
@@ -17,7 +17,8 @@ from mhbench.skeletons import conversion, skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.columns import Columns
+    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.joints import JointPlan

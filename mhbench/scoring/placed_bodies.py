@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mhbench.frames import JointFlag
+from mhbench.columns import JointFlag
 from mhbench.scoring.bodies import body_joints, body_vertices, predicted_bodies, true_bodies
 from mhbench.skeletons import skeleton
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from mhbench.frames import JointFlag
+from mhbench.columns import JointFlag
 from mhbench.protocols.metric_names import error_name, needs_root
 from mhbench.records import Records
 from mhbench.scoring.encounters import all_pairs, least_of_each, meet, refuse_crowds, root_positions

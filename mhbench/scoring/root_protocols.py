@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.columns import Columns
+    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols.rules import Protocol
     from mhbench.scoring.scored import Choices

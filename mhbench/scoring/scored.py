@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from mhbench.frames import Columns, FrameTable
+    from mhbench.columns import Columns
+    from mhbench.frames import FrameTable
     from mhbench.predictions.table import PredictionTable
     from mhbench.protocols import loading as protocols
     from mhbench.records import Records

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
 from mhbench.heatmaps import Grid, locate, outside_depth
 from mhbench.shards.layout import CENTRES, FRAME_PTR, HEATMAPS, attribute
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import crowdpose
 from mhbench.datasets.image_blocks import BLOCK
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, UnsafeInputError, UsageError
-from mhbench.frames import JointFlag, concatenate
+from mhbench.frames import concatenate
 from mhbench.metrics import keypoint_ap
 from mhbench.shards import layout, open_shards
 from mhbench.shards.index import read_index

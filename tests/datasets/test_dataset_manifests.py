@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from mhbench.columns import FRAME_COLUMNS, PERSON_COLUMNS
 from mhbench.datasets.choosing import exclusion_manifests
 from mhbench.datasets.manifest import dataset_manifest
-from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS
 from mhbench.manifests import manifest_names
 from mhbench.skeletons import skeleton
 

@@ -9,6 +9,7 @@ import pytest
 from cdflib.cdfwrite import CDF
 from dataset_contract import DatasetContract, three_parts
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.certificates import check_conversion
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import human36m
@@ -17,7 +18,6 @@ from mhbench.datasets.human36m_poses import read_poses
 from mhbench.datasets.items import Selection
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UnsafeInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.images import picture

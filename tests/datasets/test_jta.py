@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract, three_parts
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import jta
 from mhbench.datasets.items import Selection
 from mhbench.datasets.jta_people import INTRINSICS
 from mhbench.datasets.manifest import dataset_manifest
 from mhbench.errors import InputError, MissingInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw import jta as fake

@@ -11,6 +11,7 @@ from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
 from mhbench.cameras import project
+from mhbench.columns import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import mpi_inf_3dhp
 from mhbench.datasets.items import Selection
@@ -24,7 +25,6 @@ from mhbench.datasets.mpi_inf_3dhp_cameras import (
 )
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UsageError
-from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw import mpi_inf_3dhp as fake

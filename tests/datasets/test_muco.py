@@ -10,6 +10,7 @@ import pytest
 from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
+from mhbench.columns import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import muco
 from mhbench.datasets.items import Selection
@@ -17,7 +18,6 @@ from mhbench.datasets.manifest import dataset_manifest
 from mhbench.datasets.muco_composites import read_sources
 from mhbench.datasets.muco_release import places
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
-from mhbench.frames import FRAME_COLUMNS, PERSON_COLUMNS, JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import conversion, skeleton
 from mhbench.synthetic.raw import mpi_inf_3dhp as source

@@ -9,13 +9,13 @@ from dataset_contract import DatasetContract, three_parts
 from scipy import io
 
 from mhbench.cameras import project
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import mupots
 from mhbench.datasets.items import Selection
 from mhbench.datasets.manifest import dataset_manifest
 from mhbench.datasets.mupots_files import ReleasedFile, fitted_camera, read_annotation, release, verified
 from mhbench.errors import InputError, MissingInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.shards import open_shards
 from mhbench.skeletons import conversion, skeleton
 from mhbench.synthetic.raw import mupots as fake

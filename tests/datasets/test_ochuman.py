@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract
 
+from mhbench.columns import JointFlag
 from mhbench.datasets import ochuman
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, UsageError
-from mhbench.frames import JointFlag, concatenate
+from mhbench.frames import concatenate
 from mhbench.metrics import keypoint_ap
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.ochuman import write

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from dataset_contract import DatasetContract, three_parts
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.fingerprints import fingerprint
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import panoptic
 from mhbench.datasets.items import Selection
 from mhbench.errors import InputError, MhbenchError, MissingInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.panoptic import write
 from mhbench.synthetic.scenes import scene

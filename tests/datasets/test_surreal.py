@@ -10,6 +10,7 @@ from dataset_contract import DatasetContract
 
 from mhbench.bodies import rotations_of
 from mhbench.cli.doctor import command as doctor
+from mhbench.columns import JointFlag
 from mhbench.conversion.body_check import check_bodies
 from mhbench.conversion.pipeline import convert
 from mhbench.conversion.reprojection import reprojection_error
@@ -17,7 +18,6 @@ from mhbench.datasets import surreal
 from mhbench.datasets.items import Selection
 from mhbench.datasets.surreal_clips import bodynet_clips, find_clips
 from mhbench.errors import InputError, MissingInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.report.viewing import view_frame
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.surreal import write

@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mhbench.bodies import body_model, turn_body
 from mhbench.cli import main
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import threedpw
 from mhbench.datasets.items import Selection
@@ -17,7 +18,6 @@ from mhbench.datasets.manifest import dataset_manifest
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.datasets.threedpw_sequences import ReleaseManifest, released
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
-from mhbench.frames import JointFlag
 from mhbench.manifests import read_manifest
 from mhbench.shards import read_table
 from mhbench.skeletons import skeleton

@@ -12,12 +12,13 @@ from PIL import Image
 from mhbench.bodies import rotations_of
 from mhbench.cameras import project
 from mhbench.cli.doctor import command as doctor
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.datasets import up3d
 from mhbench.datasets.items import Selection
 from mhbench.datasets.raw.pickles import read_pickle
 from mhbench.errors import InputError, MissingInputError, UnsafeInputError, UsageError
-from mhbench.frames import JointFlag, concatenate
+from mhbench.frames import concatenate
 from mhbench.report.viewing import view_frame
 from mhbench.skeletons import skeleton
 from mhbench.synthetic.raw.python2_pickles import python2_pickle

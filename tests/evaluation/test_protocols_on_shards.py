@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.errors import UsageError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.pipeline import evaluate, score_predictions
-from mhbench.frames import JointFlag
 from mhbench.predictions.table import PredictionTable
 from mhbench.predictions.writing import write_predictions
 from mhbench.protocols.frame_selection import expected_frames

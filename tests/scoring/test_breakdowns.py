@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from pose_scenes import PANOPTIC, body, predicted, truth
 
+from mhbench.columns import JointFlag
 from mhbench.errors import UsageError
 from mhbench.evaluation.breakdown_tables import breakdown_table
-from mhbench.frames import JointFlag
 from mhbench.protocols.loading import load_protocol
 from mhbench.scoring import pose_protocols
 from mhbench.scoring.breakdowns import LIMBS, breakdowns

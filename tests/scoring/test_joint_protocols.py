@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from people_tables import LABELLED, prediction_table, scored, truth_table, values
 
+from mhbench.columns import JointFlag
 from mhbench.errors import PredictionError
-from mhbench.frames import JointFlag
 from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.skeletons import skeleton
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from people_tables import prediction_table, scored, truth_table, values
 
+from mhbench.columns import JointFlag
 from mhbench.errors import UsageError
-from mhbench.frames import JointFlag, JointSet
+from mhbench.frames import JointSet
 from mhbench.protocols.loading import load_protocol, with_options
 
 MODES = {

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from people_tables import prediction_table, scored, truth_table, values
 from pose_scenes import body, predicted, truth
 
+from mhbench.columns import JointFlag
 from mhbench.errors import UsageError
-from mhbench.frames import JointFlag
 from mhbench.protocols.loading import load_protocol, with_options
 from mhbench.scoring import joints
 from mhbench.scoring.intervals import averaging_groups, headline

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mhbench.columns import JointFlag
 from mhbench.conversion.pipeline import convert
 from mhbench.errors import PredictionError
 from mhbench.evaluation.options import EvaluationOptions
 from mhbench.evaluation.pipeline import evaluate
-from mhbench.frames import JointFlag
 from mhbench.predictions.expected import write_expected_frames
 from mhbench.predictions.table import PredictionTable
 from mhbench.predictions.writing import write_predictions

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 import numpy as np
 
+from mhbench.columns import JointFlag
 from mhbench.datasets.raw.archives import confined
 from mhbench.datasets.raw.json_files import Integer, Pixel, Size, decode_json, read_json
 from mhbench.datasets.raw.kept import kept
 from mhbench.errors import InputError
-from mhbench.frames import JointFlag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
