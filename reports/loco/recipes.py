@@ -65,12 +65,12 @@ def _size(
     test: int,
 ) -> Size:
     stages = []
-    for level, share in ((1, 5), (2, 5), (3, 5)):
+    for level in (1, 2, 3):
         shared = {**vha, **crowds["jta"], "level": str(level)}
         begun = {"start": f"mixing{level}/autoencoder.safetensors"}
         stages += [
-            Stage(f"mixing{level}", "loco-vha", 0.1 * share, level, "jta", {**shared, **mixing}),
-            Stage(f"vha{level}", "loco-vha", 0.9 * share, level, "jta", shared, begun),
+            Stage(f"mixing{level}", "loco-vha", 0.5, level, "jta", {**shared, **mixing}),
+            Stage(f"vha{level}", "loco-vha", 4.5, level, "jta", shared, begun),
         ]
     stages += [
         Stage("refiner", "loco-refiner", 0.3, 0, "jta", {**refiner, **crowds["jta"]}),
