@@ -47,8 +47,9 @@ def distance_faults(table: PredictionTable) -> Iterator[PredictionError]:
     for name in ("joints3d", "vertices", "smpl_transl", "joints2d"):
         if name not in table.persons:
             continue
-        column = table.persons[name].reshape(table.person_count, -1)
-        far = np.flatnonzero(np.fmax.reduce(np.abs(column), axis=1, initial=0.0) > FARTHEST)
+        column = table.persons[name]
+        numbers = tuple(range(1, column.ndim))
+        far = np.flatnonzero(np.fmax.reduce(np.abs(column), axis=numbers, initial=0.0) > FARTHEST)
         if not far.size:
             continue
         first = int(far[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -75,7 +76,9 @@ def _measure(rule: MetricRule, samples: Samples, protocol: Protocol) -> Statisti
         shared, either = counts[..., 0], counts[..., 1]
         # of nothing and nothing there is no share
         counts = np.stack([shared / np.maximum(either, 1.0), either > 0], axis=-1)
-    return Statistic(rule.name, "%", frames, counts.reshape(len(frames), -1), _mean_of_shares)
+    return Statistic(
+        rule.name, "%", frames, counts.reshape(len(frames), math.prod(counts.shape[1:])), _mean_of_shares
+    )
 
 
 def _with_count(values: Floats) -> Floats:

@@ -121,6 +121,15 @@ def test_processes_tell_of_every_shard_that_is_done(shards, truth, saved, monkey
     assert told == [(len(open_shards(shards).infos),) * 2] * 2
 
 
+def test_predictions_of_nobody_miss_everybody(shards, truth, saved, tmp_path):
+    nobody = {name: column[:0] for name, column in truth.persons.items()}
+    empty = replace(truth, persons=nobody, person_start=np.zeros_like(truth.person_start))
+    for path in (saved(empty), write_predictions(empty, tmp_path / "nobody.h5")):
+        result = evaluate(path, "panoptic/generic", shards, EvaluationOptions(bootstrap=0)).result
+        assert (result.counts.predicted_persons, result.counts.matched) == (0, 0)
+        assert result.metrics["recall.person@0.5m"].value == 0.0
+
+
 def test_where_nobody_is_matched_it_is_said_where_to_look(shards, truth, saved):
     far = replace(truth, persons={"joints3d": truth.persons["joints3d"] + [0.0, 0.0, 9.0]})
     result = evaluate(saved(far), "panoptic/generic", shards, EvaluationOptions(bootstrap=0)).result

@@ -163,6 +163,10 @@ def test_vectors_are_shifted_and_come_back():
     np.testing.assert_allclose(restore(vectors, joints[:, 0], REFINER_LIMITS, 0), joints, atol=1e-12)
 
 
+def test_nobody_is_refined_to_nobody():
+    assert Refiner().refine(np.zeros((0, 14, 3)), np.zeros((0, 14))).shape == (0, 14, 3)
+
+
 @pytest.mark.parametrize("root", [0, 1])
 def test_an_untrained_refiner_keeps_what_lies_within_the_limits(root):
     limits = [0.5] * 4

@@ -163,6 +163,11 @@ def standing(*places):
     return body().template + np.array(places, dtype=np.float64)[:, None]
 
 
+def test_nobody_collides_with_nobody(tmp_path):
+    values, _ = anywhere(tmp_path, standing([0, 0, 3])[:0])
+    assert values["collisions.pairs"] == 0
+
+
 def test_vertices_that_are_not_numbers(tmp_path):
     """Who has no mesh, or not all of one, is left out and counted."""
     people = standing([0, 0, 3], ASIDE + [0, 0, 3], [0, 0, 3], [0, 0, 3])

@@ -87,7 +87,7 @@ class Refiner(nn.Module):
             )
         vectors = normalise(joints, self.limits, self.root)
         vectors[self.others(confidence) <= HOLE_CONFIDENCE] = HOLE
-        flat = torch.from_numpy(vectors.reshape(len(vectors), -1)).to(next(self.parameters()))
+        flat = torch.from_numpy(vectors).flatten(start_dim=1).to(next(self.parameters()))
         refined = self(flat)
         free = restore(refined.reshape(vectors.shape).double().cpu().numpy(), roots, self.limits, self.root)
         kept = (confidence > TRUSTED_CONFIDENCE) & np.isfinite(joints).all(axis=2)
